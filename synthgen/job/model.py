@@ -1,0 +1,436 @@
+"""The job file's keys, as pydantic models. Unknown keys are refused with the nearest known name.
+
+Owns names, types, bounds and defaults. Reads no file and no environment variable: `source` turns text into a `Job`,
+the rooms above resolve what it names.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+OPENAI_BASE_URL = "https://api.openai.com/v1"
+_DEADLINE = re.compile(r"(?:[01]?\d|2[0-3]):[0-5]\d|(?:\d+h)?(?:\d+m)?(?:\d+s)?")
+
+
+class Strict(BaseModel):
+    """A block of the job file: frozen, and refuses keys it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, protected_namespaces=())
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown_keys(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        known = [field.alias or name for name, field in cls.model_fields.items()]
+        for key in value:
+            if key not in known and key not in cls.model_fields:
+                raise PydanticCustomError("unknown_key", "{text}", {"key": key, "text": _unknown_key(str(key), known)})
+        return value
+
+
+def _unknown_key(key: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    guess = f"; did you mean '{near[0]}'?" if near else ""
+    return f"unknown key '{key}'{guess} (known here: {', '.join(known)})"
+
+
+class DataConfig(Strict):
+    """The user's real rows.
+
+    Attributes:
+        train: csv, tsv, jsonl or parquet; relative to the job file.
+        test: Same format; never prompted with, never matched by an accepted row.
+        text: Column that holds the text.
+        label: Column that holds the class; None where there are no classes.
+    """
+
+    train: str
+    test: str | None = None
+    text: str = "text"
+    label: str | None = None
+
+
+class LimitsConfig(Strict):
+    """What an endpoint allows. None means no declared limit."""
+
+    requests_per_min: Annotated[float, Field(gt=0)] | None = None
+    tokens_per_min: Annotated[float, Field(gt=0)] | None = None
+    max_concurrency: Annotated[int, Field(ge=1)] | None = None
+
+
+class PriceConfig(Strict):
+    """US dollars for a million tokens, where the built-in price table does not know the model."""
+
+    input_usd_per_mtok: Annotated[Decimal, Field(ge=0)]
+    output_usd_per_mtok: Annotated[Decimal, Field(ge=0)]
+
+
+class ModelConfig(Strict):
+    """One endpoint. Entries with the same `model` and `params` share the work; different ones split the slots.
+
+    Attributes:
+        provider: `openai` is any OpenAI-compatible server; `local` is the embedded model.
+        model: Name as the server knows it; for `local`, empty or the path of a GGUF file.
+        base_url: Where the server's `/chat/completions` lives, without that ending.
+        api_key_env: Name of the environment variable that holds the key. No other variable is read.
+        limits: Declared limits.
+        params: Sampling parameters, sent as they are (`temperature`, `max_tokens`, `top_p`, ...).
+        timeout_s: Seconds one call may take.
+        weight: Share of the slots among entries of different models.
+        price: Overrides the built-in price table.
+        transport: `http` is the fast path; `sdk` goes through the openai package.
+    """
+
+    provider: Literal["openai", "local"] = "openai"
+    model: str = ""
+    base_url: str = OPENAI_BASE_URL
+    api_key_env: str | None = None
+    limits: LimitsConfig = LimitsConfig()
+    params: dict[str, Any] = Field(default_factory=dict)
+    timeout_s: Annotated[float, Field(gt=0)] = 60.0
+    weight: Annotated[float, Field(gt=0)] = 1.0
+    price: PriceConfig | None = None
+    transport: Literal["http", "sdk"] = "http"
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_http(cls, value: str) -> str:
+        if not value.startswith(("http://", "https://")):
+            raise PydanticCustomError("base_url", "must start with http:// or https://")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _names_a_model(self) -> ModelConfig:
+        if self.provider == "openai" and not self.model:
+            raise PydanticCustomError("model", "needs `model:`, the name the server knows it by")
+        return self
+
+
+class PromptConfig(Strict):
+    """How a slot becomes text.
+
+    Attributes:
+        template: Built-in name (`synthgen prompts` lists them) or a path relative to the job file; None takes the
+            recipe's own.
+        seeds: Real rows of the class shown in each prompt.
+        items: Rows asked for in each answer.
+        pick: `random`, `rotate` (every seed is used equally often) or `diverse` (far apart by embedding).
+        instructions: Extra words handed to the template as `instructions`.
+    """
+
+    template: str | None = None
+    seeds: Annotated[int, Field(ge=0)] = 5
+    items: Annotated[int, Field(ge=1)] | None = None
+    pick: Literal["random", "rotate", "diverse"] = "rotate"
+    instructions: str = ""
+
+
+class FieldSpec(Strict):
+    """One field of a generated item.
+
+    Attributes:
+        type: A type word, or a list of the allowed strings.
+        description: Told to the model.
+        min_length, max_length: Characters of a string.
+        pattern: Regular expression a string must match somewhere.
+        ge, le: Bounds of a number.
+        optional: Whether the field may be missing.
+    """
+
+    type: Literal["str", "int", "float", "bool", "list[str]"] | list[str] = "str"
+    description: str = ""
+    min_length: Annotated[int, Field(ge=0)] | None = None
+    max_length: Annotated[int, Field(ge=1)] | None = None
+    pattern: str | None = None
+    ge: float | None = None
+    le: float | None = None
+    optional: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_short_form(cls, value: Any) -> Any:
+        return {"type": value} if isinstance(value, str | list) else value
+
+    @field_validator("pattern")
+    @classmethod
+    def _compiles(cls, value: str | None) -> str | None:
+        return value if value is None else _regex(value)
+
+
+def _regex(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise PydanticCustomError("regex", "not a regular expression: {error}", {"error": str(error)}) from None
+    return value
+
+
+class LengthCheck(Strict):
+    """Characters and words of the text."""
+
+    check: Literal["length"]
+    min_chars: Annotated[int, Field(ge=0)] | None = None
+    max_chars: Annotated[int, Field(ge=1)] | None = None
+    min_words: Annotated[int, Field(ge=0)] | None = None
+    max_words: Annotated[int, Field(ge=1)] | None = None
+
+
+class DuplicateCheck(Strict):
+    """Exact duplicates after normalising, always; near duplicates by embedding unless `near` is off.
+
+    Attributes:
+        threshold: Cosine at or above which two texts are the same row.
+        near: Whether to look at embeddings at all.
+    """
+
+    check: Literal["duplicate"]
+    threshold: Annotated[float, Field(gt=0, le=1)] = 0.95
+    near: bool = True
+
+
+class LeakageCheck(Strict):
+    """Matches of the test set. Present whenever the job names one; written down only to change the threshold."""
+
+    check: Literal["leakage"]
+    threshold: Annotated[float, Field(gt=0, le=1)] = 0.95
+    near: bool = True
+
+
+class RefusalCheck(Strict):
+    """ "As an AI language model, I cannot ..." """
+
+    check: Literal["refusal"]
+
+
+class ChatterCheck(Strict):
+    """ "Sure, here is ...": the assistant's own words instead of the data."""
+
+    check: Literal["chatter"]
+
+
+class PlaceholderCheck(Strict):
+    """Unfilled blanks such as `[Name]`, `{order_id}`, `<date>`. `allow` lists literal ones that the data really uses."""
+
+    check: Literal["placeholder"]
+    allow: list[str] = Field(default_factory=list)
+
+
+class RepetitiveCheck(Strict):
+    """Loops: the same words or characters over and over.
+
+    Attributes:
+        max_repeat_ratio: Share of word 3-grams that may be repeats of an earlier one in the same text.
+    """
+
+    check: Literal["repetitive"]
+    max_repeat_ratio: Annotated[float, Field(ge=0, le=1)] = 0.3
+
+
+class CopiedSeedCheck(Strict):
+    """Nearly one of the rows shown in its own prompt.
+
+    Attributes:
+        max_overlap_ratio: Jaccard overlap of character 3-grams at or above which it is a copy.
+    """
+
+    check: Literal["copied_seed"]
+    max_overlap_ratio: Annotated[float, Field(gt=0, le=1)] = 0.8
+
+
+class LanguageCheck(Strict):
+    """The text is in one of these languages (ISO 639-1 codes). Empty takes the job's `language`."""
+
+    check: Literal["language"]
+    languages: list[Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]] = Field(default_factory=list)
+
+
+class PatternCheck(Strict):
+    """The user's own regular expressions, searched in the text, case ignored.
+
+    Attributes:
+        must_match: Every one of these must be found; per class where a mapping is given.
+        must_not_match: None of these may be found.
+        labels: Classes it applies to; empty means all.
+    """
+
+    check: Literal["pattern"]
+    must_match: list[str] = Field(default_factory=list)
+    must_not_match: list[str] = Field(default_factory=list)
+    labels: list[str] = Field(default_factory=list)
+
+    @field_validator("must_match", "must_not_match")
+    @classmethod
+    def _compile(cls, value: list[str]) -> list[str]:
+        return [_regex(v) for v in value]
+
+
+class LabelCheck(Strict):
+    """A classifier trained on the real rows must read the class that was asked for.
+
+    Attributes:
+        min_probability: Least probability of the asked class; None only asks that it be the most probable one.
+    """
+
+    check: Literal["label"]
+    min_probability: Annotated[float, Field(ge=0, le=1)] | None = None
+
+
+CheckConfig = Annotated[
+    LengthCheck
+    | DuplicateCheck
+    | LeakageCheck
+    | RefusalCheck
+    | ChatterCheck
+    | PlaceholderCheck
+    | RepetitiveCheck
+    | CopiedSeedCheck
+    | LanguageCheck
+    | PatternCheck
+    | LabelCheck,
+    Field(discriminator="check"),
+]
+
+
+class BudgetConfig(Strict):
+    """What a run may spend, over all its resumes. None means no limit.
+
+    Attributes:
+        max_usd: US dollars. Needs a known price for every model.
+        max_tokens: Input and output tokens together.
+        max_requests: Requests sent.
+        deadline: Time of day (`"07:00"`, local) or duration (`8h`, `90m`) after which nothing more is asked.
+    """
+
+    max_usd: Annotated[Decimal, Field(gt=0)] | None = None
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    max_requests: Annotated[int, Field(ge=1)] | None = None
+    deadline: str | None = None
+
+    @field_validator("deadline", mode="before")
+    @classmethod
+    def _reads_as_time(cls, value: Any) -> Any:
+        text = str(value)
+        if value is not None and (not text or not _DEADLINE.fullmatch(text)):
+            raise PydanticCustomError("deadline", 'write a time of day ("07:00") or a duration (8h, 90m, 1h30m)')
+        return None if value is None else text
+
+
+class RetryConfig(Strict):
+    """When to ask again.
+
+    Attributes:
+        max_attempts: Calls for one slot that may fail transiently; being throttled does not count.
+        max_elapsed_s: Seconds from a slot's first call after which it is given up, waits included.
+        max_wait_s: Longest backoff between two transient failures.
+        max_reasks: Times a malformed answer is asked again with the error.
+    """
+
+    max_attempts: Annotated[int, Field(ge=1)] = 6
+    max_elapsed_s: Annotated[float, Field(gt=0)] = 1800.0
+    max_wait_s: Annotated[float, Field(gt=0)] = 60.0
+    max_reasks: Annotated[int, Field(ge=0)] = 1
+
+
+class StarvationConfig(Strict):
+    """When a class is given up because its yield has collapsed.
+
+    Attributes:
+        patience: Answers of the class looked back on.
+        min_yield_ratio: Least accepted rows for each row asked for, over the last `patience` answers.
+    """
+
+    patience: Annotated[int, Field(ge=1)] = 100
+    min_yield_ratio: Annotated[float, Field(ge=0, le=1)] = 0.01
+
+
+class Job(Strict):
+    """One job file.
+
+    Attributes:
+        name: Names the run's folder.
+        recipe: Brings prompt, output schema and checks; what stands in the file overrides it.
+        data: The real rows.
+        targets: Accepted rows for each class, or one number where there is no label.
+        balance_to: Tops every class up to this many real and synthetic rows together.
+        models: Endpoints.
+        prompt: How a slot becomes text.
+        schema: Fields of an item, or `module:Model` naming a pydantic model; None takes the recipe's one text field.
+        attributes: Values to combine evenly over the slots, told to the template.
+        descriptions: What each class means, told to the template.
+        checks: Judges of a row, in any order; None takes the recipe's.
+        language: ISO 639-1 code; told to the template, and checked.
+        encoder: Embedding model by name or path.
+        budget: What it may spend.
+        retry: When to ask again.
+        starvation: When to give a class up.
+        seed: Changes every random choice of the plan.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
+    recipe: str = "balance"
+    data: DataConfig
+    targets: dict[str, int] | int | None = None
+    balance_to: Annotated[int, Field(ge=1)] | None = None
+    models: Annotated[list[ModelConfig], Field(min_length=1)]
+    prompt: PromptConfig = PromptConfig()
+    schema_: dict[str, FieldSpec] | str | None = Field(default=None, alias="schema")
+    attributes: dict[str, Annotated[list[str], Field(min_length=1)]] = Field(default_factory=dict)
+    descriptions: dict[str, str] = Field(default_factory=dict)
+    checks: list[CheckConfig] | None = None
+    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")] | None = None
+    encoder: str = "all-MiniLM-L6-v2"
+    budget: BudgetConfig = BudgetConfig()
+    retry: RetryConfig = RetryConfig()
+    starvation: StarvationConfig = StarvationConfig()
+    seed: int = 0
+
+    @field_validator("targets", mode="before")
+    @classmethod
+    def _counts_rows(cls, value: Any) -> Any:
+        if value is None or (_is_count(value) and value >= 1):
+            return value
+        if not isinstance(value, Mapping) or not value:
+            raise PydanticCustomError("targets", "write `class: rows` for each class, or one number of rows")
+        for label, count in value.items():
+            if not _is_count(count) or count < 0:
+                raise PydanticCustomError(
+                    "target",
+                    "rows of class '{key}' must be a whole number, not {count}",
+                    {"key": label, "count": repr(count)},
+                )
+        if not any(value.values()):
+            raise PydanticCustomError("targets", "every class asks for 0 rows: nothing to do")
+        return value
+
+    @field_validator("schema_", mode="before")
+    @classmethod
+    def _names_fields_or_model(cls, value: Any) -> Any:
+        if isinstance(value, str) and not re.fullmatch(r"[\w.]+:\w+", value):
+            raise PydanticCustomError("schema", "write fields, or `module:Model` naming a pydantic model")
+        if isinstance(value, Mapping) and not value:
+            raise PydanticCustomError("schema", "names no field")
+        return value
+
+    @model_validator(mode="after")
+    def _asks_for_something(self) -> Job:
+        if (self.targets is None) == (self.balance_to is None):
+            raise PydanticCustomError("targets", "give either `targets` or `balance_to`")
+        if self.data.label is None and (self.balance_to is not None or isinstance(self.targets, dict)):
+            raise PydanticCustomError(
+                "label", "targets by class need `data.label`, the column that holds the class"
+            )
+        if self.data.label is not None and isinstance(self.targets, int):
+            raise PydanticCustomError("targets", "with `data.label` set, write `class: rows` for each class")
+        return self
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

@@ -1,0 +1,54 @@
+"""What a provider must be. Adapters live beside this file; the engine knows only this page.
+
+A provider owns one endpoint and one key: how to say a `Request` there, how to read what comes back, and what each of
+its errors means. It owns no retry, no limit, no budget and no clock beyond the timeout of the one call.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Protocol, Self
+
+from synthgen.records import Answer, Failure, Request
+
+
+class Provider(Protocol):
+    """One way of turning a request into text.
+
+    Used as an async context manager: entering opens what it needs (connections, a loaded model) and raises
+    `JobError` or `ProviderError` where that cannot be; leaving closes it.
+    """
+
+    @property
+    def endpoint(self) -> str:
+        """Where it asks, for people and the journal: `host:port/model`. Never holds a secret."""
+        ...
+
+    @property
+    def default_concurrency(self) -> int:
+        """Requests in flight that make sense where the job declares no `max_concurrency`."""
+        ...
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    async def complete(self, request: Request, *, timeout_s: float) -> Answer:
+        """Ask once.
+
+        Args:
+            request: What to ask. Read only.
+            timeout_s: Seconds after which the call is given up with an error that `classify` knows as transient.
+
+        Raises:
+            Exception: Anything the far side or its client raises; hand it to `classify`.
+
+        Cancellation: abandons the call and leaves the provider usable.
+        """
+        ...
+
+    def classify(self, error: Exception) -> Failure:
+        """What an exception raised by `complete` means. Total: never raises, never returns None."""
+        ...

@@ -1,0 +1,310 @@
+"""The nouns: what passes between the rooms. Frozen values, no behaviour beyond reading themselves.
+
+    slot -> request -> answer -> completion -> candidate -> example | rejection
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Literal, TypeAlias
+
+JsonSchema: TypeAlias = Mapping[str, Any]
+Fields: TypeAlias = dict[str, Any]
+OutputKind: TypeAlias = Literal["json", "text", "lines"]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One real row of the user's data.
+
+    Attributes:
+        id: Where it stands, for people: `train:13` is the 13th data row of the training file.
+        text: The text, stripped.
+        label: Its class; the empty string where the job has no label column.
+    """
+
+    id: str
+    text: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One chat turn."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What the model is asked: chat turns, or (`messages` empty) one text to continue.
+
+    Attributes:
+        messages: Chat turns in order; empty for a text to continue.
+        text: The text to continue; empty for a chat.
+        output: What the answer looks like: JSON by schema, one plain text, or one item a line.
+        stop: Strings that end the answer.
+    """
+
+    messages: tuple[Message, ...] = ()
+    text: str = ""
+    output: OutputKind = "json"
+    stop: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values, for hashing and showing."""
+        return {
+            "messages": [[m.role, m.content] for m in self.messages],
+            "text": self.text,
+            "output": self.output,
+            "stop": list(self.stop),
+        }
+
+    def char_count(self) -> int:
+        return len(self.text) + sum(len(m.content) for m in self.messages)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What the plan decides for one slot, before any text is rendered: a pure function of the job, label and ordinal.
+
+    Attributes:
+        label: Class to generate.
+        ordinal: 0-based number of this slot within its class.
+        seeds: Real rows shown to the model.
+        attributes: Attribute values asked for, by name.
+        sampling_seed: Sent to the model where it takes one.
+        model_index: Which group of the job's models answers it.
+    """
+
+    label: str
+    ordinal: int
+    seeds: tuple[Row, ...]
+    attributes: Mapping[str, str]
+    sampling_seed: int
+    model_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a provider is handed.
+
+    Attributes:
+        prompt: What to ask.
+        params: Sampling parameters, passed on as they are (`temperature`, `max_tokens`, `seed`, ...).
+        schema: JSON schema of the answer, or None for free text.
+    """
+
+    prompt: Prompt
+    params: Mapping[str, Any]
+    schema: JsonSchema | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One request of a run, ready to be asked. `id` hashes everything that decides its answer."""
+
+    id: str
+    draft: Draft
+    request: Request
+
+    @property
+    def label(self) -> str:
+        return self.draft.label
+
+    @property
+    def ordinal(self) -> int:
+        return self.draft.ordinal
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens and money of one or many answers; adds up. Money is exact (`Decimal`), in US dollars."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    usd: Decimal = Decimal(0)
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.input_tokens + other.input_tokens, self.output_tokens + other.output_tokens, self.usd + other.usd
+        )
+
+    @property
+    def total_tokens(self) -> int:
+        return self.input_tokens + self.output_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a provider brings back from one successful call.
+
+    Attributes:
+        text: The model's words, raw.
+        finish_reason: `stop`, `length`, `content_filter` or the provider's own word.
+        usage: Tokens as the provider counts them; estimated by the provider's adapter where it says nothing.
+        model: The model that answered, by its own name.
+        headers: Lower-cased response headers that tell limits (`x-ratelimit-*`), else empty.
+    """
+
+    text: str
+    finish_reason: str
+    usage: Usage
+    model: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class FailureKind(StrEnum):
+    """What an error means for the request that met it. Classified once, by the provider."""
+
+    FATAL = "fatal"
+    THROTTLED = "throttled"
+    TRANSIENT = "transient"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An error as a value: retry, limits and journal all read this one verdict.
+
+    Attributes:
+        kind: What to do about it.
+        code: Short stable word for counting: `http_429`, `timeout`, `connect`, `quota`, ...
+        message: One line for a person, without secrets.
+        hint: Next step, where there is one.
+        retry_after_s: Seconds the far side asked to wait, or None.
+        is_sent: Whether the request may have been processed (and billed) by the far side.
+    """
+
+    kind: FailureKind
+    code: str
+    message: str
+    hint: str | None = None
+    retry_after_s: float | None = None
+    is_sent: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A raw answer as the journal keeps it, durable before anyone looks at it.
+
+    Attributes:
+        slot_id: The slot it answers.
+        label: Class of the slot.
+        ordinal: Number of the slot within its class.
+        step: 0 for the first answer; n for the n-th re-ask with a validation error.
+        text: The model's words, raw.
+        finish_reason: Why the model stopped.
+        usage: Tokens and cost of this answer.
+        model: Model that answered.
+        endpoint: Endpoint that answered, without secrets.
+        attempts: Calls made, this one included.
+        latency_s: Seconds from sending to the whole body, of the last attempt.
+    """
+
+    slot_id: str
+    label: str
+    ordinal: int
+    step: int
+    text: str
+    finish_reason: str
+    usage: Usage
+    model: str
+    endpoint: str
+    attempts: int
+    latency_s: float
+
+
+class Reason(StrEnum):
+    """Why a candidate was not accepted. Closed: reports, exports and journals count by these words."""
+
+    MALFORMED = "malformed"  # the answer is not the JSON, line or text that was asked for
+    INVALID = "invalid"  # parsed, but the schema refuses it
+    TRUNCATED = "truncated"  # the answer was cut in the middle of this item
+    TOO_SHORT = "too_short"
+    TOO_LONG = "too_long"
+    REFUSAL = "refusal"  # "As an AI ..."
+    CHATTER = "chatter"  # "Sure, here is ...": the assistant speaks, not the data
+    PLACEHOLDER = "placeholder"  # "[Name]"
+    REPETITIVE = "repetitive"  # loops of the same words or characters
+    PATTERN = "pattern"  # one of the user's regular expressions
+    LANGUAGE = "language"
+    COPIED_SEED = "copied_seed"  # nearly one of the rows shown in its own prompt
+    EXACT_DUPLICATE = "exact_duplicate"
+    NEAR_DUPLICATE = "near_duplicate"
+    LABEL_CONFLICT = "label_conflict"  # the same text already stands under another label
+    LEAKAGE = "leakage"  # matches a row of the test set
+    LABEL = "label"  # a classifier trained on the real rows reads another class
+    SURPLUS = "surplus"  # good, but its class was already full
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why, with evidence a person can check.
+
+    Attributes:
+        reason: The closed word.
+        evidence: JSON values: the bound that was broken, the matching row's id and similarity, the pattern.
+    """
+
+    reason: Reason
+    evidence: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One item parsed from a completion.
+
+    Attributes:
+        id: Row id, from the slot and `item`.
+        slot_id: The slot whose answer held it.
+        label: Class it was asked for.
+        ordinal: Number of that slot within its class.
+        item: 0-based place within the answer.
+        text: The text that checks and dedup look at.
+        fields: Every field of the job's schema, `text` among them.
+        seeds: Ids of the real rows its prompt showed.
+        seed_texts: Their texts.
+    """
+
+    id: str
+    slot_id: str
+    label: str
+    ordinal: int
+    item: int
+    text: str
+    fields: Fields
+    seeds: tuple[str, ...] = ()
+    seed_texts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """The nearest neighbour found for a candidate, kept as provenance of accepted rows and evidence of rejected ones."""
+
+    id: str
+    similarity: float
+    pool: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What became of one item: accepted where `rejection` is None.
+
+    Attributes:
+        candidate: The item; `fields` hold what could be parsed of it even where it was rejected.
+        rejection: Why not, or None.
+        nearest: Nearest accepted or real row, where dedup looked.
+        vector: Encoded text as float16 bytes, where it was encoded.
+        results: What the checks that passed found worth keeping (for the label check: the probability).
+    """
+
+    candidate: Candidate
+    rejection: Rejection | None
+    nearest: Nearest | None = None
+    vector: bytes | None = None
+    results: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,67 @@
+"""Imports go down only, function bodies included."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "synthgen"
+
+FLOORS: dict[str, int] = {
+    **dict.fromkeys(["errors", "identity", "records", "job"], 0),
+    **dict.fromkeys(["plan", "prompt", "parse", "checks", "dedup", "measure"], 1),
+    **dict.fromkeys(["providers", "encoders", "journal", "data"], 2),
+    **dict.fromkeys(["engine"], 3),
+    **dict.fromkeys(["recipes", "quality", "report"], 4),
+    **dict.fromkeys(["cli", "simulator", "testing", "__init__", "__main__"], 5),
+}
+PURE = {room for room, floor in FLOORS.items() if floor == 1}
+OUTSIDE = {"asyncio", "anyio", "aiohttp", "openai", "sqlite3", "socket", "time", "threading", "subprocess", "random"}
+
+
+def room_of(path: Path) -> str:
+    first = path.relative_to(PACKAGE).parts[0]
+    return first.removesuffix(".py")
+
+
+def imports_of(path: Path) -> list[tuple[int, str]]:
+    found = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found += [(node.lineno, alias.name) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: relative import"
+            module = node.module or ""
+            found += [(node.lineno, f"{module}.{a.name}" if module == "synthgen" else module) for a in node.names]
+    return found
+
+
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+
+
+def test_every_room_has_a_floor() -> None:
+    """A new room is given its floor before it holds code."""
+    assert {room_of(p) for p in SOURCES} <= set(FLOORS)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_floors_imports_go_down_only(path: Path) -> None:
+    """A module imports its own room or a lower floor, never a neighbour or a higher one."""
+    room = room_of(path)
+    for line, module in imports_of(path):
+        if not module.startswith("synthgen"):
+            continue
+        other = module.split(".")[1] if "." in module else "__init__"
+        assert other == room or FLOORS[other] < FLOORS[room] or FLOORS[other] == FLOORS[room] in (0, 5), (
+            f"{path.name}:{line}: {room} (floor {FLOORS[room]}) imports {other} (floor {FLOORS[other]})"
+        )
+
+
+@pytest.mark.parametrize("path", [p for p in SOURCES if room_of(p) in PURE], ids=lambda p: p.name)
+def test_floors_pure_rooms_touch_nothing_outside(path: Path) -> None:
+    """Values in, values out: no network, disk, clock, thread or unseeded chance."""
+    assert not {m.split(".")[0] for _, m in imports_of(path)} & OUTSIDE
+    awaits = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Await | ast.AsyncFunctionDef)]
+    assert not awaits
