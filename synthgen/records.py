@@ -1,6 +1,6 @@
 """The nouns: what passes between the rooms. Frozen values, no behaviour beyond reading themselves.
 
-    slot -> request -> answer -> completion -> candidate -> example | rejection
+slot -> request -> answer -> completion -> candidate -> example | rejection
 """
 
 from __future__ import annotations
@@ -284,7 +284,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Nearest:
-    """The nearest neighbour found for a candidate, kept as provenance of accepted rows and evidence of rejected ones."""
+    """Nearest neighbour of a candidate: provenance of accepted rows, evidence of rejected ones."""
 
     id: str
     similarity: float

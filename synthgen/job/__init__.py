@@ -2,8 +2,8 @@
 
 from synthgen.job.model import (
     BudgetConfig,
-    CheckConfig,
     ChatterCheck,
+    CheckConfig,
     CopiedSeedCheck,
     DataConfig,
     DuplicateCheck,

@@ -217,7 +217,7 @@ class ChatterCheck(Strict):
 
 
 class PlaceholderCheck(Strict):
-    """Unfilled blanks such as `[Name]`, `{order_id}`, `<date>`. `allow` lists literal ones that the data really uses."""
+    """Unfilled blanks: `[Name]`, `{order_id}`, `<date>`. `allow` lists literal ones that the data really uses."""
 
     check: Literal["placeholder"]
     allow: list[str] = Field(default_factory=list)
@@ -424,9 +424,7 @@ class Job(Strict):
         if (self.targets is None) == (self.balance_to is None):
             raise PydanticCustomError("targets", "give either `targets` or `balance_to`")
         if self.data.label is None and (self.balance_to is not None or isinstance(self.targets, dict)):
-            raise PydanticCustomError(
-                "label", "targets by class need `data.label`, the column that holds the class"
-            )
+            raise PydanticCustomError("label", "targets by class need `data.label`, the column that holds the class")
         if self.data.label is not None and isinstance(self.targets, int):
             raise PydanticCustomError("targets", "with `data.label` set, write `class: rows` for each class")
         return self

@@ -86,11 +86,11 @@ def _construct(node: yaml.Node, loc: Loc, lines: dict[Loc, int], name: str) -> A
         return [_construct(child, (*loc, i), lines, name) for i, child in enumerate(node.value)]
     loader = _Loader("")
     try:
-        return loader.construct_object(node)  # type: ignore[no-untyped-call]
+        return loader.construct_object(node)
     except yaml.YAMLError as error:
         raise JobError(f"{name}:{node.start_mark.line + 1}: {_dotted(loc)}: {error}") from None
     finally:
-        loader.dispose()  # type: ignore[no-untyped-call]
+        loader.dispose()
 
 
 def _complaint(error: dict[str, Any], lines: dict[Loc, int], name: str) -> str:
