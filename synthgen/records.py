@@ -204,6 +204,8 @@ class Completion:
         endpoint: Endpoint that answered, without secrets.
         attempts: Calls made, this one included.
         latency_s: Seconds from sending to the whole body, of the last attempt.
+        answered_at: Unix time.
+        draft: Ids of the seeds shown and attributes asked for, as they were when it was asked.
     """
 
     slot_id: str
@@ -217,6 +219,8 @@ class Completion:
     endpoint: str
     attempts: int
     latency_s: float
+    answered_at: float
+    draft: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Reason(StrEnum):

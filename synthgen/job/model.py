@@ -173,7 +173,13 @@ def _regex(value: str) -> str:
     return value
 
 
-class LengthCheck(Strict):
+class CheckBlock(Strict):
+    """One check. A job's entry replaces the recipe's entry of the same kind; `enabled: false` switches it off."""
+
+    enabled: bool = True
+
+
+class LengthCheck(CheckBlock):
     """Characters and words of the text."""
 
     check: Literal["length"]
@@ -183,7 +189,7 @@ class LengthCheck(Strict):
     max_words: Annotated[int, Field(ge=1)] | None = None
 
 
-class DuplicateCheck(Strict):
+class DuplicateCheck(CheckBlock):
     """Exact duplicates after normalising, always; near duplicates by embedding unless `near` is off.
 
     Attributes:
@@ -196,7 +202,7 @@ class DuplicateCheck(Strict):
     near: bool = True
 
 
-class LeakageCheck(Strict):
+class LeakageCheck(CheckBlock):
     """Matches of the test set. Present whenever the job names one; written down only to change the threshold."""
 
     check: Literal["leakage"]
@@ -204,26 +210,26 @@ class LeakageCheck(Strict):
     near: bool = True
 
 
-class RefusalCheck(Strict):
+class RefusalCheck(CheckBlock):
     """ "As an AI language model, I cannot ..." """
 
     check: Literal["refusal"]
 
 
-class ChatterCheck(Strict):
+class ChatterCheck(CheckBlock):
     """ "Sure, here is ...": the assistant's own words instead of the data."""
 
     check: Literal["chatter"]
 
 
-class PlaceholderCheck(Strict):
+class PlaceholderCheck(CheckBlock):
     """Unfilled blanks: `[Name]`, `{order_id}`, `<date>`. `allow` lists literal ones that the data really uses."""
 
     check: Literal["placeholder"]
     allow: list[str] = Field(default_factory=list)
 
 
-class RepetitiveCheck(Strict):
+class RepetitiveCheck(CheckBlock):
     """Loops: the same words or characters over and over.
 
     Attributes:
@@ -234,7 +240,7 @@ class RepetitiveCheck(Strict):
     max_repeat_ratio: Annotated[float, Field(ge=0, le=1)] = 0.3
 
 
-class CopiedSeedCheck(Strict):
+class CopiedSeedCheck(CheckBlock):
     """Nearly one of the rows shown in its own prompt.
 
     Attributes:
@@ -245,14 +251,14 @@ class CopiedSeedCheck(Strict):
     max_overlap_ratio: Annotated[float, Field(gt=0, le=1)] = 0.8
 
 
-class LanguageCheck(Strict):
+class LanguageCheck(CheckBlock):
     """The text is in one of these languages (ISO 639-1 codes). Empty takes the job's `language`."""
 
     check: Literal["language"]
     languages: list[Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]] = Field(default_factory=list)
 
 
-class PatternCheck(Strict):
+class PatternCheck(CheckBlock):
     """The user's own regular expressions, searched in the text, case ignored.
 
     Attributes:
@@ -272,7 +278,7 @@ class PatternCheck(Strict):
         return [_regex(v) for v in value]
 
 
-class LabelCheck(Strict):
+class LabelCheck(CheckBlock):
     """A classifier trained on the real rows must read the class that was asked for.
 
     Attributes:

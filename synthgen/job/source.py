@@ -7,7 +7,7 @@ twice is refused. Reads no file: it is handed the text and the name to blame.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -49,8 +49,13 @@ def parse_job(text: str, *, name: str) -> Job:
     try:
         return Job.model_validate(value)
     except ValidationError as error:
-        complaints = [_complaint(dict(e), lines, name) for e in error.errors()]
-        raise JobError("\n".join(complaints), hint=f"edit {name} and run the same command again") from None
+        hint = f"edit {name} and run the same command again"
+        raise JobError("\n".join(complaints(error, lines, name)), hint=hint) from None
+
+
+def complaints(error: ValidationError, lines: Mapping[Loc, int], name: str) -> list[str]:
+    """What pydantic found, one line each: `file:line: field: what is wrong`."""
+    return list(dict.fromkeys(_complaint(dict(e), lines, name) for e in error.errors()))
 
 
 def parse_yaml(text: str, *, name: str) -> tuple[Any, dict[Loc, int]]:
@@ -93,7 +98,7 @@ def _construct(node: yaml.Node, loc: Loc, lines: dict[Loc, int], name: str) -> A
         loader.dispose()
 
 
-def _complaint(error: dict[str, Any], lines: dict[Loc, int], name: str) -> str:
+def _complaint(error: dict[str, Any], lines: Mapping[Loc, int], name: str) -> str:
     loc = _in_file(error["loc"], lines)
     key = (error.get("ctx") or {}).get("key")
     if key is not None and (*loc, key) in lines:
@@ -106,7 +111,7 @@ def _complaint(error: dict[str, Any], lines: dict[Loc, int], name: str) -> str:
     return f"{name}:{lines.get(loc, 1)}:{where} {message}"
 
 
-def _in_file(loc: Sequence[str | int], lines: dict[Loc, int]) -> Loc:
+def _in_file(loc: Sequence[str | int], lines: Mapping[Loc, int]) -> Loc:
     """The deepest part of pydantic's location that stands in the file (it also names union branches)."""
     found: Loc = ()
     for part in loc:

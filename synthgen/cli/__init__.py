@@ -1,0 +1,43 @@
+"""The command line: thin doors to the rooms below. Heavy imports stand inside the commands, so help comes at once."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from synthgen.cli.export import command as export
+from synthgen.cli.plan import command as plan
+from synthgen.cli.prompts import command as prompts
+from synthgen.cli.run import command as run
+from synthgen.cli.simulate import command as simulate
+from synthgen.cli.status import command as status
+from synthgen.errors import SynthgenError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="synthgen")
+def cli() -> None:
+    """Exactly N accepted rows of synthetic training data, from a language model, without losing a paid answer."""
+
+
+for _command in (run, plan, status, export, prompts, simulate):
+    cli.add_command(_command)
+
+
+def main() -> None:
+    """Entry point: errors a person can act on become one message and an exit code, without a traceback."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except SynthgenError as error:
+        click.echo(f"synthgen: {error}", err=True)
+        code = error.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        code = 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        code = 0
+    sys.exit(code if isinstance(code, int) else 0)

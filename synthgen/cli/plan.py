@@ -1,0 +1,86 @@
+"""`synthgen plan`: look at a job before paying for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from synthgen.cli.loading import load_blueprint
+
+if TYPE_CHECKING:
+    from synthgen.engine.estimate import Estimate
+    from synthgen.records import Slot
+
+
+@click.command("plan")
+@click.argument("job", type=click.Path(path_type=Path))
+@click.option("--prompts", default=1, show_default=True, type=click.IntRange(0), help="Prompts shown for each class.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line of stdout.")
+def command(job: Path, prompts: int, as_json: bool) -> None:
+    """Show the first prompts of each class of JOB and estimate requests, tokens and money. Sends nothing."""
+    import orjson
+
+    from synthgen.engine.estimate import estimate, slots_to_show
+
+    blueprint = load_blueprint(job)
+    slots = list(slots_to_show(blueprint, prompts=prompts))
+    found = estimate(blueprint)
+    if as_json:
+        click.echo(orjson.dumps(_as_json(found, slots)).decode())
+        return
+    for slot in slots:
+        _show_slot(slot)
+    model = ", ".join(f"{g.model} ({len(g.endpoints)} endpoint{'s'[: len(g.endpoints) > 1]})" for g in blueprint.groups)
+    click.echo(f"template  {blueprint.template_source.name}, {blueprint.items} rows an answer")
+    click.echo(f"model     {model}")
+    click.echo(f"checks    {', '.join(c.check for c in blueprint.job.checks or ())}")
+    _show_estimate(found)
+    skipped = blueprint.train.skipped
+    if skipped:
+        click.echo(f"note      {skipped} rows of {blueprint.train.path} have an empty text or label and are not used")
+
+
+def _show_slot(slot: Slot) -> None:
+    prompt = slot.request.prompt
+    click.secho(f"--- {slot.label or 'rows'}, slot {slot.ordinal}: {slot.id}", bold=True)
+    for message in prompt.messages:
+        click.secho(f"[{message.role}]", fg="cyan")
+        click.echo(message.content)
+    if prompt.text:
+        click.secho("[text to continue]", fg="cyan")
+        click.echo(prompt.text)
+    click.echo()
+
+
+def _show_estimate(found: Estimate) -> None:
+    for c in found.classes:
+        click.echo(
+            f"{c.label or 'rows':<9} {c.target:,} rows from {c.real_rows:,} real ones: about {c.requests:,} requests"
+        )
+    usage = found.usage
+    money = f"about ${usage.usd:.4f}" if found.has_price else "price unknown: set models[].price to see it"
+    click.echo(
+        f"in all    about {found.requests:,} requests, {usage.input_tokens:,} input and {usage.output_tokens:,} output"
+        f" tokens, {money}"
+    )
+    click.echo("          (if 70 % of the rows are accepted; nothing was sent)")
+
+
+def _as_json(found: Estimate, slots: list[Slot]) -> dict[str, Any]:
+    usage = found.usage
+    return {
+        "requests": found.requests,
+        "usage": {
+            "input_tokens": usage.input_tokens,
+            "output_tokens": usage.output_tokens,
+            "usd": float(usage.usd) if found.has_price else None,
+        },
+        "classes": {
+            c.label: {"target": c.target, "real_rows": c.real_rows, "requests": c.requests} for c in found.classes
+        },
+        "prompts": [
+            {"label": s.label, "ordinal": s.ordinal, "slot": s.id, **s.request.prompt.as_json()} for s in slots
+        ],
+    }

@@ -1,0 +1,80 @@
+"""`synthgen run`: run a job, or go on with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from synthgen.cli.loading import load_blueprint
+
+if TYPE_CHECKING:
+    from synthgen.engine.run import RunResult
+
+
+@click.command("run")
+@click.argument("job", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="Run directory.  [default: runs/NAME]")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object on the last line of stdout.")
+@click.option("--quiet", is_flag=True, help="No progress display.")
+@click.option(
+    "--on-change",
+    type=click.Choice(["refuse", "keep"]),
+    default="refuse",
+    show_default=True,
+    help="Where DIR holds a run with another prompt, model or data: stop, or keep its answers and go on the new way.",
+)
+@click.pass_context
+def command(
+    context: click.Context,
+    job: Path,
+    out: Path | None,
+    as_json: bool,
+    quiet: bool,
+    on_change: Literal["refuse", "keep"],
+) -> None:
+    """Run JOB until every class has its rows; the same command again resumes after any stop or crash.
+
+    Exit codes: 0 targets met, 2 a file or argument of yours, 3 the model's side, 4 the disk, 5 a budget or the
+    deadline ended it, 6 a class starved, 130 interrupted.
+    """
+    import functools
+
+    import anyio
+
+    from synthgen.engine.run import run_job
+    from synthgen.providers.opening import open_provider
+    from synthgen.report.progress import open_progress
+
+    blueprint = load_blueprint(job)
+    run_dir = out or Path("runs") / blueprint.job.name
+    with open_progress(is_quiet=quiet) as progress:
+        work = functools.partial(
+            run_job, blueprint, run_dir, open_provider=open_provider, observe=progress.observe, on_change=on_change
+        )
+        result = anyio.run(work, backend="asyncio", backend_options={"use_uvloop": _has_uvloop()})
+    _show(result, as_json=as_json, quiet=quiet)
+    context.exit(result.exit_code)
+
+
+def _has_uvloop() -> bool:
+    import importlib.util
+
+    return importlib.util.find_spec("uvloop") is not None
+
+
+def _show(result: RunResult, *, as_json: bool, quiet: bool) -> None:
+    import orjson
+
+    from synthgen.report.summary import result_lines
+
+    if not quiet:
+        for line in result_lines(result):
+            click.echo(line, err=as_json)
+    if result.reason:
+        click.echo(f"synthgen: stopped: {result.reason}", err=True)
+        if result.hint:
+            click.echo(f"  next: {result.hint}", err=True)
+    if as_json:
+        click.echo(orjson.dumps(result.as_json()).decode())

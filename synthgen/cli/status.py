@@ -1,0 +1,60 @@
+"""`synthgen status`: how far a run is, from any process, while it works or after."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("status")
+@click.argument("run_dir", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line of stdout.")
+@click.option(
+    "--rejected", default=0, type=click.IntRange(0), help="Show this many rejected items with their evidence."
+)
+def command(run_dir: Path, as_json: bool, rejected: int) -> None:
+    """Show how the run in DIR stands. Only reads."""
+    import orjson
+
+    from synthgen.journal import Journal, RunLock
+    from synthgen.report.summary import rejection_lines, sample_lines, standing_lines
+
+    journal = Journal.read(run_dir)
+    try:
+        meta = journal.meta()
+        targets = orjson.loads(meta.get("targets", "{}"))
+        accepted, rejections = journal.accepted_counts(), journal.rejected_counts()
+        usage, failed, answers = journal.usage(), journal.failed_count(), journal.answers()
+        is_complete = all(accepted.get(label, 0) >= target for label, target in targets.items())
+        owner = RunLock.owner(run_dir)
+        status = "running" if owner else "complete" if is_complete else "stopped"
+        if as_json:
+            facts = {
+                "run_dir": str(run_dir),
+                "status": status,
+                "accepted": {label: accepted.get(label, 0) for label in targets},
+                "targets": targets,
+                "requests": answers,
+                "rejected": rejections,
+                "failed": failed,
+                "usage": {
+                    "input_tokens": usage.input_tokens,
+                    "output_tokens": usage.output_tokens,
+                    "usd": float(usage.usd),
+                },
+            }
+            click.echo(orjson.dumps(facts).decode())
+            return
+        click.echo(f"{meta.get('name', run_dir.name)}: {status}" + (f" (process {owner})" if owner else ""))
+        for line in standing_lines(accepted, targets, rejections, failed):
+            click.echo(line)
+        click.echo(f"answers   {answers:,} bought, {usage.input_tokens:,} + {usage.output_tokens:,} tokens")
+        for line in sample_lines(journal, list(targets)):
+            click.echo(line)
+        if rejected:
+            click.echo("\nrejected:")
+            for line in rejection_lines(journal.rows(accepted=False), count=rejected):
+                click.echo(line)
+    finally:
+        journal.close()

@@ -1,0 +1,159 @@
+"""Real rows from csv, tsv, jsonl and parquet files.
+
+Owns how a column is found and what counts as a usable row. Every value is read as text: a label `007` stays `007`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from synthgen.errors import JobError
+from synthgen.records import Row
+
+if TYPE_CHECKING:
+    import polars as pl
+
+FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")
+
+
+@dataclass(frozen=True, slots=True)
+class RealRows:
+    """What one data file held.
+
+    Attributes:
+        path: The file.
+        rows: Usable rows in file order.
+        skipped: Rows left out because their text or label was empty.
+    """
+
+    path: Path
+    rows: tuple[Row, ...]
+    skipped: int
+
+    def by_label(self) -> dict[str, list[Row]]:
+        """Rows of each class, in file order."""
+        found: dict[str, list[Row]] = {}
+        for row in self.rows:
+            found.setdefault(row.label, []).append(row)
+        return found
+
+
+def load_rows(path: Path, *, pool: str, text: str, label: str | None) -> RealRows:
+    """Read the rows of one file.
+
+    Args:
+        path: csv, tsv, jsonl or parquet, told by its ending.
+        pool: `train` or `test`; prefixes the row ids.
+        text: Column that holds the text.
+        label: Column that holds the class, or None.
+
+    Raises:
+        JobError: No such file, unreadable, a column missing, or no usable row.
+    """
+    frame = read_frame(path)
+    columns = [text] if label is None else [text, label]
+    for column in columns:
+        _require(column, frame.columns, path)
+    texts = frame[text].to_list()
+    labels = [""] * len(texts) if label is None else frame[label].to_list()
+    rows = tuple(
+        Row(id=f"{pool}:{number}", text=clean_text, label=clean_label)
+        for number, (clean_text, clean_label) in enumerate(zip(map(_clean, texts), map(_clean, labels), strict=True), 1)
+        if clean_text and (clean_label or label is None)
+    )
+    if not rows:
+        raise JobError(
+            f"{path}: no usable row: {len(texts)} rows, all with an empty '{text}'"
+            + (f" or '{label}'" if label else ""),
+            hint="put at least a few real rows of every class you want more of into this file",
+        )
+    return RealRows(path, rows, len(texts) - len(rows))
+
+
+def read_frame(path: Path) -> pl.DataFrame:
+    """The whole file as a table of text columns.
+
+    Raises:
+        JobError: No such file, an unknown ending, or content that does not parse.
+    """
+    import polars as pl
+
+    if not path.exists():
+        raise JobError(f"{path}: no such file", hint=_near_files(path))
+    if path.suffix not in FORMATS:
+        raise JobError(f"{path}: cannot read '{path.suffix}' files", hint=f"use one of {', '.join(FORMATS)}")
+    if path.stat().st_size == 0:
+        raise JobError(f"{path}: the file is empty", hint="it needs a header line and at least one row")
+    try:
+        frame = _read(path)
+    except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError, ValueError) as error:
+        first_line = str(error).strip().splitlines()[0]
+        raise JobError(f"{path}: cannot be read as {path.suffix[1:]}: {first_line}", hint="is it UTF-8 text?") from None
+    return frame.select(pl.all().cast(pl.String, strict=False)) if frame.width else frame
+
+
+def _read(path: Path) -> pl.DataFrame:
+    import polars as pl
+
+    match path.suffix:
+        case ".parquet":
+            return pl.read_parquet(path)
+        case ".jsonl":
+            return _read_jsonl(path)
+        case suffix:
+            return pl.read_csv(path, separator="\t" if suffix == ".tsv" else ",", infer_schema=False)
+
+
+def _read_jsonl(path: Path) -> pl.DataFrame:
+    import orjson
+    import polars as pl
+
+    records = []
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                record = orjson.loads(line)
+            except orjson.JSONDecodeError as error:
+                raise JobError(f"{path}:{number}: not a JSON line: {error}") from None
+            if not isinstance(record, dict):
+                raise JobError(f"{path}:{number}: expected a JSON object on each line")
+            records.append(
+                {k: v if isinstance(v, str) or v is None else orjson.dumps(v).decode() for k, v in record.items()}
+            )
+    names = list(dict.fromkeys(key for record in records for key in record))
+    return pl.DataFrame({n: [r.get(n) for r in records] for n in names}, schema=dict.fromkeys(names, pl.String))
+
+
+def _require(column: str, columns: Sequence[str], path: Path) -> None:
+    if column in columns:
+        return
+    near = difflib.get_close_matches(column, columns, n=1, cutoff=0.5)
+    guess = f"; did you mean '{near[0]}'?" if near else ""
+    raise JobError(
+        f"{path}: no column '{column}'{guess} (columns: {', '.join(columns)})",
+        hint="set data.text and data.label in the job file to this file's column names",
+    )
+
+
+def _clean(value: str | None) -> str:
+    return (value or "").replace("\x00", "").strip()
+
+
+def _near_files(path: Path) -> str:
+    siblings = [p.name for p in path.parent.iterdir() if p.suffix in FORMATS] if path.parent.is_dir() else []
+    near = difflib.get_close_matches(path.name, siblings, n=1, cutoff=0.4)
+    return (
+        f"did you mean {near[0]}? paths are relative to the job file" if near else "paths are relative to the job file"
+    )
+
+
+def label_counts(rows: Sequence[Row]) -> Counter[str]:
+    """Rows of each class."""
+    return Counter(row.label for row in rows)

@@ -1,0 +1,95 @@
+"""What a run may spend: reserved before sending, settled after, cumulative over resumes.
+
+A request that failed after it was sent may have been billed; it is counted at its reservation, so that the budget is
+an upper bound of what the far side can charge.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from synthgen.job import BudgetConfig
+from synthgen.records import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """Requests, tokens and money; adds up."""
+
+    requests: int = 0
+    usage: Usage = field(default_factory=Usage)
+
+    def __add__(self, other: Spend) -> Spend:
+        return Spend(self.requests + other.requests, self.usage + other.usage)
+
+    def __sub__(self, other: Spend) -> Spend:
+        less = Usage(-other.usage.input_tokens, -other.usage.output_tokens, -other.usage.usd)
+        return Spend(self.requests - other.requests, self.usage + less)
+
+
+class Budget:
+    """Says whether one more request fits.
+
+    Args:
+        config: The job's bounds.
+        spent: What earlier sessions of the run spent.
+    """
+
+    def __init__(self, config: BudgetConfig, *, spent: Spend) -> None:
+        self._config = config
+        self.spent = spent
+        self.reserved = Spend()
+
+    def reserve(self, estimate: Spend) -> str | None:
+        """Reserve `estimate` where it fits.
+
+        Returns:
+            None where it was reserved, else the bound in its way, in words.
+        """
+        bound = self._bound_broken_by(self.spent + self.reserved + estimate)
+        if bound is None:
+            self.reserved += estimate
+        return bound
+
+    def settle(self, estimate: Spend, actual: Spend) -> None:
+        """Turn a reservation into what was really spent."""
+        self.reserved -= estimate
+        self.spent += actual
+
+    @property
+    def has_reservations(self) -> bool:
+        return self.reserved.requests > 0
+
+    def _bound_broken_by(self, total: Spend) -> str | None:
+        config, usage = self._config, total.usage
+        if config.max_requests is not None and total.requests > config.max_requests:
+            return f"max_requests: {config.max_requests:,} requests"
+        if config.max_tokens is not None and usage.total_tokens > config.max_tokens:
+            return f"max_tokens: {config.max_tokens:,} tokens"
+        if config.max_usd is not None and usage.usd > config.max_usd:
+            return f"max_usd: ${config.max_usd}"
+        return None
+
+
+def seconds_until(deadline: str, *, now: dt.datetime) -> float:
+    """Seconds from `now` (local time) to a deadline as the job file writes it: `07:00`, or `8h30m` from now."""
+    clock = re.fullmatch(r"(\d{1,2}):(\d{2})", deadline)
+    if clock:
+        at = now.replace(hour=int(clock[1]), minute=int(clock[2]), second=0, microsecond=0)
+        return ((at if at > now else at + dt.timedelta(days=1)) - now).total_seconds()
+    units = {"h": 3600, "m": 60, "s": 1}
+    return float(sum(int(n) * units[unit] for n, unit in re.findall(r"(\d+)([hms])", deadline)))
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """US dollars for one token."""
+
+    input_usd: Decimal
+    output_usd: Decimal
+
+    def of(self, usage: Usage) -> Decimal:
+        return usage.input_tokens * self.input_usd + usage.output_tokens * self.output_usd

@@ -1,0 +1,108 @@
+"""Accepts rows in slot order, so that the accepted set does not depend on when answers came."""
+
+from __future__ import annotations
+
+from synthgen.dedup import Deduplicator
+from synthgen.engine.demand import ClassDemand, Demand
+from synthgen.engine.evaluate import Judged, Landed
+from synthgen.engine.events import (
+    ClassMet,
+    ClassStarved,
+    Observer,
+    RowAccepted,
+    RowRejected,
+    SlotCommitted,
+)
+from synthgen.engine.writer import JournalWriter
+from synthgen.job import StarvationConfig
+from synthgen.journal import CommittedSlot
+from synthgen.records import Decision, Reason, Rejection
+
+
+class Committer:
+    """Judges landed slots against everything accepted before them.
+
+    Args:
+        demand: The classes' accounts; this is the only place that closes them.
+        dedup: Holds the accepted rows.
+        writer: Where decisions go.
+        starvation: When a class is given up.
+        observe: Told of every row and slot.
+    """
+
+    def __init__(
+        self,
+        *,
+        demand: Demand,
+        dedup: Deduplicator,
+        writer: JournalWriter,
+        starvation: StarvationConfig,
+        observe: Observer,
+    ) -> None:
+        self._demand, self._dedup, self._writer = demand, dedup, writer
+        self._starvation, self._observe = starvation, observe
+        self._landed: dict[tuple[str, int], Landed] = {}
+
+    @property
+    def waiting(self) -> int:
+        """Slots landed and not yet judged."""
+        return len(self._landed)
+
+    def land(self, landed: Landed) -> None:
+        """Take in a slot, to be judged when its turn comes."""
+        self._landed[landed.slot.label, landed.slot.ordinal] = landed
+
+    def commit_ready(self, *, at_most: int = 64) -> int:
+        """Judge the slots whose turn has come, up to `at_most`; how many there were."""
+        for count in range(at_most):
+            account = self._demand.head()
+            landed = self._landed.pop((account.label, account.committed), None) if account else None
+            if account is None or landed is None:
+                return count
+            self._commit(account, landed)
+        return at_most
+
+    def _commit(self, account: ClassDemand, landed: Landed) -> None:
+        decisions: list[Decision] = []
+        accepted = 0
+        for item in landed.items:
+            decision = self._decide(item, has_room=account.accepted + accepted < account.target)
+            accepted += decision.rejection is None
+            decisions.append(decision)
+        slot = landed.slot
+        self._writer.queue(CommittedSlot(slot.id, slot.label, slot.ordinal, landed.is_failed, tuple(decisions)))
+        account.note_committed(accepted, is_failed=landed.is_failed)
+        self._tell(account, landed, decisions)
+        self._close_if_done(account)
+
+    def _decide(self, item: Judged, *, has_room: bool) -> Decision:
+        candidate = item.candidate
+        rejection, nearest = item.rejection, item.nearest
+        if rejection is None:
+            rejection, among_accepted = self._dedup.judge_accepted(candidate, item.vector)
+            if among_accepted is not None and (nearest is None or among_accepted.similarity > nearest.similarity):
+                nearest = among_accepted
+        if rejection is None and not has_room:
+            rejection = Rejection(Reason.SURPLUS, {})
+        if rejection is None:
+            self._dedup.accept(candidate, item.vector)
+        vector = None if item.vector is None else item.vector.tobytes()
+        return Decision(candidate, rejection, nearest, vector, item.results)
+
+    def _tell(self, account: ClassDemand, landed: Landed, decisions: list[Decision]) -> None:
+        for decision in decisions:
+            c = decision.candidate
+            if decision.rejection is None:
+                self._observe(RowAccepted(c.label, c.id, c.text))
+            else:
+                self._observe(RowRejected(c.label, c.id, decision.rejection.reason, c.text))
+        ordinal = landed.slot.ordinal
+        self._observe(SlotCommitted(account.label, ordinal, landed.is_failed, account.accepted, account.target))
+
+    def _close_if_done(self, account: ClassDemand) -> None:
+        if account.is_met:
+            self._observe(ClassMet(account.label, account.accepted))
+        elif account.has_collapsed(self._starvation):
+            account.is_starved = True
+            recent = account.recent
+            self._observe(ClassStarved(account.label, account.accepted, account.target, len(recent), sum(recent)))

@@ -1,0 +1,174 @@
+"""What to ask for next: enough that the targets are met, little more.
+
+Per class it knows what was accepted, what is on its way and what an answer has brought so far; it says whether one
+more slot is wanted. Slots of a class are asked in order, so the committer never waits for a slot that was jumped over.
+How much is asked ahead changes only what is bought, never which rows are accepted.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from synthgen.job import StarvationConfig
+from synthgen.plan import Interleaving
+
+PRIOR_YIELD_RATIO = 0.7
+PRIOR_ANSWERS = 4
+CAUTION = 0.5
+
+
+@dataclass(slots=True)
+class ClassDemand:
+    """One class's account.
+
+    Attributes:
+        label: The class.
+        target: Accepted rows wanted.
+        items: Rows asked for in each answer.
+        accepted: Rows accepted.
+        committed: Slots judged; the next ordinal to judge.
+        next_ask: The next ordinal to ask.
+        waiting: Ordinals asked (or found in the journal) and not yet judged, each with the rows it is expected to
+            bring; None while its answer has not come.
+        recent: Rows accepted from each of the last answers.
+        is_starved: Whether it was given up.
+    """
+
+    label: str
+    target: int
+    items: int
+    patience: int
+    accepted: int = 0
+    committed: int = 0
+    next_ask: int = 0
+    waiting: dict[int, float | None] = field(default_factory=dict)
+    recent: deque[int] = field(default_factory=deque)
+    is_starved: bool = False
+    _answers: int = 0
+    _brought: int = 0
+    _known_rows: float = 0.0
+    _unanswered: int = 0
+
+    def resume(self, *, accepted: int, committed: int, recent: Sequence[int]) -> None:
+        """Go on from what earlier sessions left: rows accepted, slots judged, rows from each of the last answers."""
+        self.accepted, self.committed, self.next_ask = accepted, committed, committed
+        self.recent.extend(recent)
+        self._answers, self._brought = len(recent), sum(recent)
+
+    @property
+    def is_met(self) -> bool:
+        return self.accepted >= self.target
+
+    @property
+    def is_open(self) -> bool:
+        return not self.is_met and not self.is_starved
+
+    @property
+    def yield_rows(self) -> float:
+        """Rows an answer is expected to bring: observed, leaning on a prior while there are few answers."""
+        prior = PRIOR_YIELD_RATIO * self.items * PRIOR_ANSWERS
+        return (prior + self._brought) / (PRIOR_ANSWERS + self._answers)
+
+    def is_wanted(self) -> bool:
+        """Whether one more slot should be asked.
+
+        What is waiting is counted a little below its expectation (half a standard deviation): a small overshoot costs
+        less than one more round trip at the end.
+        """
+        if not self.is_open:
+            return False
+        if not self.waiting:
+            return True
+        per_answer = self.yield_rows
+        expected = self._known_rows + self._unanswered * per_answer
+        share = min(1.0, per_answer / self.items)
+        deviation = math.sqrt(self._unanswered * self.items * share * (1 - share))
+        return self.accepted + expected - CAUTION * deviation < self.target
+
+    def note_asked(self, ordinal: int) -> None:
+        """Account for a slot that was asked, or whose answer the journal holds."""
+        self.waiting[ordinal] = None
+        self._unanswered += 1
+
+    def note_landed(self, ordinal: int, rows: float) -> None:
+        """Account for an answer that came, with the rows that survived so far."""
+        self._forget(ordinal)
+        self.waiting[ordinal] = rows
+        self._known_rows += rows
+
+    def _forget(self, ordinal: int) -> None:
+        rows = self.waiting.pop(ordinal, 0.0)
+        if rows is None:
+            self._unanswered -= 1
+        else:
+            self._known_rows -= rows
+
+    def note_committed(self, accepted: int, *, is_failed: bool) -> None:
+        """Account for one judged slot."""
+        self._forget(self.committed)
+        self.committed += 1
+        self.next_ask = max(self.next_ask, self.committed)
+        self.accepted += accepted
+        if is_failed:
+            return
+        self._answers += 1
+        self._brought += accepted
+        self.recent.append(accepted)
+        if len(self.recent) > self.patience:
+            self.recent.popleft()
+
+    def has_collapsed(self, config: StarvationConfig) -> bool:
+        """Whether the last `patience` answers brought less than `min_yield_ratio` of the rows asked for."""
+        if len(self.recent) < config.patience:
+            return False
+        return sum(self.recent) < config.min_yield_ratio * self.items * config.patience
+
+    def next_ordinal(self) -> int:
+        """The next ordinal that nobody has asked."""
+        while self.next_ask in self.waiting:
+            self.next_ask += 1
+        return self.next_ask
+
+
+class Demand:
+    """All classes together, in the order of the plan.
+
+    Args:
+        order: The plan's interleaving.
+        classes: One account for each class of `order`.
+        window: Slots that may be asked ahead of the one judged next: bounds memory, and what a stop leaves unjudged.
+    """
+
+    def __init__(self, order: Interleaving, classes: Mapping[str, ClassDemand], *, window: int) -> None:
+        self._order, self.classes, self._window = order, classes, window
+
+    def open_classes(self) -> Iterator[ClassDemand]:
+        return (c for c in self.classes.values() if c.is_open)
+
+    def head(self) -> ClassDemand | None:
+        """The class whose slot is judged next; None where nothing is left to do."""
+        return min(self.open_classes(), key=lambda c: self._order.place(c.label, c.committed), default=None)
+
+    def take(self) -> tuple[str, int] | None:
+        """The next slot worth asking, now counted as waiting; None where enough is on its way."""
+        if sum(len(c.waiting) for c in self.classes.values()) >= self._window and not self._is_head_missing():
+            return None
+        wanted = (c for c in self.open_classes() if c.is_wanted() or self._is_missing(c))
+        chosen = min(wanted, key=lambda c: self._order.place(c.label, c.next_ordinal()), default=None)
+        if chosen is None:
+            return None
+        ordinal = chosen.next_ordinal()
+        chosen.note_asked(ordinal)
+        return chosen.label, ordinal
+
+    def _is_head_missing(self) -> bool:
+        head = self.head()
+        return head is not None and self._is_missing(head)
+
+    @staticmethod
+    def _is_missing(account: ClassDemand) -> bool:
+        """Whether the slot that is judged next was never asked (a gap that a crash left)."""
+        return account.is_open and account.committed not in account.waiting

@@ -1,0 +1,134 @@
+"""From a raw answer to judged items: parse, row checks, vectors, real rows. Everything that does not depend on order.
+
+What remains for the committer is what does: is it new among the accepted rows, and is there still room.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel
+
+from synthgen.checks import Check, LabelJudge
+from synthgen.dedup import Deduplicator
+from synthgen.encoders import Encoder
+from synthgen.identity import row_id
+from synthgen.parse import parse_answer
+from synthgen.records import Candidate, Completion, Nearest, Rejection, Slot
+
+Vector = npt.NDArray[np.float16]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One item, as far as it can be judged alone."""
+
+    candidate: Candidate
+    rejection: Rejection | None
+    nearest: Nearest | None = None
+    vector: Vector | None = None
+    results: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """A slot ready for the committer.
+
+    Attributes:
+        slot: The slot.
+        items: Its items in the answer's order; empty where it failed.
+        is_failed: Whether no answer could be had.
+    """
+
+    slot: Slot
+    items: tuple[Judged, ...]
+    is_failed: bool = False
+
+    @property
+    def survivors(self) -> int:
+        return sum(item.rejection is None for item in self.items)
+
+
+@dataclass(frozen=True, slots=True)
+class RowJudge:
+    """Parses an answer and runs the checks that need nothing but the row."""
+
+    model: type[BaseModel]
+    text_field: str
+    checks: Sequence[Check]
+
+    def judge(self, slot: Slot, completion: Completion) -> tuple[Landed, str | None]:
+        """The answer's items and, where none is usable, what to tell the model when asking again."""
+        parsed = parse_answer(
+            completion.text,
+            finish_reason=completion.finish_reason,
+            output=slot.request.prompt.output,
+            model=self.model,
+            text_field=self.text_field,
+        )
+        items = []
+        for number, item in enumerate(parsed.items):
+            candidate = self._candidate(slot, number, item.fields)
+            rejection = item.rejection or self._first_objection(candidate)
+            items.append(Judged(candidate, rejection))
+        return Landed(slot, tuple(items)), parsed.complaint
+
+    def _candidate(self, slot: Slot, number: int, fields: dict[str, Any]) -> Candidate:
+        text = fields.get(self.text_field)
+        return Candidate(
+            id=row_id(slot.id, number),
+            slot_id=slot.id,
+            label=slot.label,
+            ordinal=slot.ordinal,
+            item=number,
+            text=text if isinstance(text, str) else "",
+            fields=fields,
+            seeds=tuple(seed.id for seed in slot.draft.seeds),
+            seed_texts=tuple(seed.text for seed in slot.draft.seeds),
+        )
+
+    def _first_objection(self, candidate: Candidate) -> Rejection | None:
+        return next((r for check in self.checks if (r := check.judge(candidate)) is not None), None)
+
+
+@dataclass(frozen=True, slots=True)
+class PoolJudge:
+    """Encodes survivors and compares them with the real rows. Blocking: runs off the event loop.
+
+    The texts of one slot are encoded together and with nothing else, so that a vector, to its last bit, does not
+    depend on what happened to arrive at the same time. Decisions are made on float16 values, as the journal
+    keeps them.
+    """
+
+    dedup: Deduplicator
+    encoder: Encoder | None
+    label_judge: LabelJudge | None
+    min_probability: float | None
+    stored_vector: Callable[[str], bytes | None] = lambda _: None
+
+    def judge(self, landed: Landed) -> Landed:
+        """The same slot, with vectors, neighbours among the real rows, and the objections these raise."""
+        alive = [i for i, item in enumerate(landed.items) if item.rejection is None]
+        vectors = self._encode([landed.items[i].candidate for i in alive])
+        items = list(landed.items)
+        for place, vector in zip(alive, vectors, strict=True):
+            items[place] = self._judge_one(items[place], vector)
+        return replace(landed, items=tuple(items))
+
+    def _encode(self, candidates: Sequence[Candidate]) -> Sequence[Vector | None]:
+        if self.encoder is None or not candidates:
+            return [None] * len(candidates)
+        return list(self.encoder.encode([c.text for c in candidates]).astype(np.float16))
+
+    def _judge_one(self, item: Judged, vector: Vector | None) -> Judged:
+        rejection, nearest = self.dedup.judge_static(item.candidate, vector)
+        results: Mapping[str, Any] = {}
+        if rejection is None and self.label_judge is not None and vector is not None:
+            rejection, results = self.label_judge.judge(
+                vector, item.candidate.label, min_probability=self.min_probability
+            )
+        return Judged(item.candidate, rejection, nearest, vector, results)

@@ -1,0 +1,125 @@
+"""What happens during a run, as values. The progress display and any other observer read these and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from synthgen.records import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """The run begins or goes on. Counts are what earlier sessions left."""
+
+    name: str
+    targets: Mapping[str, int]
+    accepted: Mapping[str, int]
+    rejected: Mapping[str, int]
+    answers: int
+    usage: Usage
+    is_resumed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Preparing:
+    """Work that has to end before rows can be judged: `done` of `total`."""
+
+    what: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class RequestSettled:
+    """One call ended. `code` is `ok` or the failure's code."""
+
+    label: str
+    ordinal: int
+    endpoint: str
+    code: str
+    latency_s: float
+    usage: Usage
+    in_flight: int
+
+
+@dataclass(frozen=True, slots=True)
+class RowAccepted:
+    """One row was accepted."""
+
+    label: str
+    row_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RowRejected:
+    """One item was rejected."""
+
+    label: str
+    row_id: str
+    reason: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SlotCommitted:
+    """One slot was judged; `accepted` and `target` are its class's totals now."""
+
+    label: str
+    ordinal: int
+    is_failed: bool
+    accepted: int
+    target: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClassMet:
+    """A class has all its rows."""
+
+    label: str
+    accepted: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClassStarved:
+    """A class was given up: its last answers brought too little."""
+
+    label: str
+    accepted: int
+    target: int
+    recent_answers: int
+    recent_accepted: int
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointPaused:
+    """An endpoint asked to be left alone for a while."""
+
+    endpoint: str
+    code: str
+    wait_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Draining:
+    """Nothing more is asked; `in_flight` answers are waited for."""
+
+    reason: str
+    in_flight: int
+
+
+Event: TypeAlias = (
+    RunStarted
+    | Preparing
+    | RequestSettled
+    | RowAccepted
+    | RowRejected
+    | SlotCommitted
+    | ClassMet
+    | ClassStarved
+    | EndpointPaused
+    | Draining
+)
+Observer: TypeAlias = Callable[[Event], None]

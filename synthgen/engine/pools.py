@@ -1,0 +1,117 @@
+"""Makes what rows are judged against: encoder, real rows' vectors, label classifier, accepted rows of earlier sessions.
+
+Runs while the first requests are already out. Vectors of real rows are kept in the journal, so a resumed run encodes
+nothing again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from synthgen.checks import LabelJudge
+from synthgen.dedup import Deduplicator
+from synthgen.encoders import Encoder, open_encoder
+from synthgen.engine.blueprint import Blueprint
+from synthgen.engine.evaluate import PoolJudge
+from synthgen.engine.events import Observer, Preparing
+from synthgen.engine.writer import JournalWriter
+from synthgen.identity import content_id
+from synthgen.job import DuplicateCheck, LabelCheck, LeakageCheck
+from synthgen.journal import StoredRow, VectorEntry
+from synthgen.records import Candidate, Row
+
+ENCODE_BATCH = 64
+T = TypeVar("T")
+Vectors = npt.NDArray[np.float16]
+
+
+class PoolBuilder:
+    """Builds the judge of one session.
+
+    Args:
+        blueprint: The job.
+        writer: Gives stored vectors and accepted rows, keeps new vectors.
+        thread: Where encoding runs: one thread, so that vectors do not depend on timing.
+        observe: Told how far the encoding is.
+    """
+
+    def __init__(
+        self, blueprint: Blueprint, writer: JournalWriter, thread: ThreadPoolExecutor, observe: Observer
+    ) -> None:
+        self._blueprint, self._writer, self._thread, self._observe = blueprint, writer, thread, observe
+        self.train_vectors: Vectors | None = None
+
+    async def build(self) -> PoolJudge:
+        """Everything needed to judge rows.
+
+        Raises:
+            JobError: The encoder cannot be loaded.
+            JournalError: The journal cannot be read.
+        """
+        blueprint = self._blueprint
+        train, test = blueprint.train.rows, blueprint.test.rows if blueprint.test else ()
+        encoder = await self._blocking(self._open_encoder) if blueprint.needs_encoder else None
+        test_vectors: Vectors | None = None
+        if encoder is not None:
+            self.train_vectors, test_vectors = await self._real_vectors(encoder, train, test)
+        dedup = Deduplicator(
+            blueprint.check(DuplicateCheck),
+            blueprint.check(LeakageCheck),
+            encoder.dimensions if encoder is not None else None,
+        )
+        dedup.add_real(train, self.train_vectors)
+        dedup.add_test(test, test_vectors)
+        label_check = blueprint.check(LabelCheck)
+        label_judge = await self._blocking(self._train_label_judge) if label_check else None
+        for stored in await self._writer.call(lambda: list(self._writer.journal.rows(accepted=True))):
+            dedup.accept(_as_candidate(stored), _as_vector(stored.vector))
+        return PoolJudge(dedup, encoder, label_judge, label_check.min_probability if label_check else None)
+
+    def _open_encoder(self) -> Encoder:
+        encoder = open_encoder(self._blueprint.job.encoder)
+        encoder.encode(["warm up"])
+        return encoder
+
+    async def _real_vectors(
+        self, encoder: Encoder, train: Sequence[Row], test: Sequence[Row]
+    ) -> tuple[Vectors, Vectors]:
+        stored = await self._writer.call(lambda: self._writer.journal.vectors(encoder.identity))
+        texts = {content_id(row.text): row.text for row in (*train, *test)}
+        missing = sorted((d for d in texts if d not in stored), key=lambda d: (len(texts[d]), texts[d]))
+        for start in range(0, len(missing), ENCODE_BATCH):
+            self._observe(Preparing("encoding real rows", start, len(missing)))
+            batch = missing[start : start + ENCODE_BATCH]
+            vectors = await self._blocking(lambda batch=batch: encoder.encode([texts[d] for d in batch]))  # type: ignore[misc]
+            for text_digest, vector in zip(batch, vectors.astype(np.float16), strict=True):
+                stored[text_digest] = vector.tobytes()
+                self._writer.queue(VectorEntry(encoder.identity, text_digest, stored[text_digest]))
+        if missing:
+            self._observe(Preparing("encoding real rows", len(missing), len(missing)))
+        return _stack(train, stored, encoder.dimensions), _stack(test, stored, encoder.dimensions)
+
+    def _train_label_judge(self) -> LabelJudge:
+        assert self.train_vectors is not None
+        labels = [row.label for row in self._blueprint.train.rows]
+        return LabelJudge.train(self.train_vectors.astype(np.float32), labels, seed=self._blueprint.job.seed)
+
+    async def _blocking(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+
+def _stack(rows: Sequence[Row], stored: dict[str, bytes], dimensions: int) -> Vectors:
+    found = [np.frombuffer(stored[content_id(row.text)], dtype=np.float16) for row in rows]
+    return np.stack(found) if found else np.empty((0, dimensions), dtype=np.float16)
+
+
+def _as_candidate(row: StoredRow) -> Candidate:
+    return Candidate(row.row_id, row.slot_id, row.label, row.ordinal, row.item, row.text, dict(row.fields))
+
+
+def _as_vector(stored: bytes | None) -> npt.NDArray[np.float16] | None:
+    return None if stored is None else np.frombuffer(stored, dtype=np.float16)

@@ -1,0 +1,79 @@
+"""When to ask again, and how long to wait before: a policy as a value, no clock of its own.
+
+Being throttled burns no attempt and lasts as long as the deadline allows; transient errors back off with full jitter
+(random between zero and an exponentially growing bound, from tenacity); refused and fatal ones are final.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from tenacity import RetryCallState, wait_random_exponential
+from tenacity.wait import wait_base
+
+from synthgen.job import RetryConfig
+from synthgen.records import Failure, FailureKind
+
+FIRST_BACKOFF_S = 0.5
+THROTTLED_WITHOUT_HINT_S = 2.0
+
+
+class Verdict(Enum):
+    """What to do with a request that failed."""
+
+    AGAIN = "again"
+    GIVE_UP = "give_up"
+    STOP_ENDPOINT = "stop_endpoint"
+
+
+@dataclass(slots=True)
+class Tries:
+    """What one request has been through.
+
+    Attributes:
+        first_at: When it was first sent, by the engine's clock, in seconds.
+        attempts: Calls made.
+        transient: Of these, the ones that failed transiently.
+    """
+
+    first_at: float
+    attempts: int = 0
+    transient: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """Decides after each failure.
+
+    Attributes:
+        config: The job's bounds.
+        backoff: How long to wait after a transient failure.
+    """
+
+    config: RetryConfig
+    backoff: wait_base = field(init=False)
+
+    def __post_init__(self) -> None:
+        wait = wait_random_exponential(multiplier=FIRST_BACKOFF_S, max=self.config.max_wait_s)
+        object.__setattr__(self, "backoff", wait)
+
+    def decide(self, failure: Failure, tries: Tries, *, now: float) -> tuple[Verdict, float]:
+        """The verdict and, for `AGAIN`, the seconds to wait."""
+        match failure.kind:
+            case FailureKind.FATAL:
+                return Verdict.STOP_ENDPOINT, 0.0
+            case FailureKind.REFUSED:
+                return Verdict.GIVE_UP, 0.0
+            case FailureKind.THROTTLED:
+                return Verdict.AGAIN, failure.retry_after_s or THROTTLED_WITHOUT_HINT_S
+            case FailureKind.TRANSIENT:
+                is_spent = tries.transient >= self.config.max_attempts
+                if is_spent or now - tries.first_at >= self.config.max_elapsed_s:
+                    return Verdict.GIVE_UP, 0.0
+                return Verdict.AGAIN, max(failure.retry_after_s or 0.0, self._backoff_s(tries.transient))
+
+    def _backoff_s(self, failures: int) -> float:
+        state = RetryCallState(retry_object=None, fn=None, args=(), kwargs={})  # type: ignore[arg-type]
+        state.attempt_number = failures
+        return float(self.backoff(state))

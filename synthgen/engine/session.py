@@ -1,0 +1,332 @@
+"""One process's work on a run: the task group in which asking, judging, committing and stopping meet.
+
+dispatcher -> journal -> row judge -> pool judge (own thread) -> committer
+                 ^------------------- reload (what earlier sessions left undecided)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import heapq
+import signal
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from dataclasses import replace
+
+import anyio
+import numpy as np
+
+from synthgen.engine.blueprint import Blueprint, SlotMaker
+from synthgen.engine.budget import Budget, Spend, seconds_until
+from synthgen.engine.commit import Committer
+from synthgen.engine.demand import ClassDemand, Demand
+from synthgen.engine.dispatch import Dispatcher, Endpoint, Work
+from synthgen.engine.evaluate import Landed, PoolJudge, RowJudge
+from synthgen.engine.events import ClassStarved, Draining, Observer
+from synthgen.engine.limits import EndpointLimits
+from synthgen.engine.pools import PoolBuilder
+from synthgen.engine.prices import require_price
+from synthgen.engine.retry import RetryPolicy, Tries
+from synthgen.engine.signal import Signal
+from synthgen.engine.stop import Stop, StopKind
+from synthgen.engine.writer import JournalWriter
+from synthgen.journal import Journal
+from synthgen.providers.protocol import Provider
+from synthgen.records import Completion, Slot
+
+LEAST_WINDOW = 1024
+WINDOW_A_REQUEST_IN_FLIGHT = 16
+RELOAD_BATCH = 64
+POOL_BATCH = 16
+
+
+class Session:
+    """Works on a run until it is done or stopped.
+
+    Args:
+        blueprint: The job.
+        providers: One for each endpoint of each group, in the groups' order.
+        journal: Open for writing; the caller holds the run's lock.
+        checks: The row judge.
+        observe: Told of everything.
+    """
+
+    def __init__(
+        self,
+        blueprint: Blueprint,
+        providers: Sequence[Sequence[Provider]],
+        journal: Journal,
+        row_judge: RowJudge,
+        observe: Observer,
+    ) -> None:
+        self._blueprint, self._providers = blueprint, providers
+        self._journal, self._row_judge, self._observe = journal, row_judge, observe
+        self._order = blueprint.order
+        self._changed = Signal()
+        self.stop = Stop(self._changed)
+        self._writer = JournalWriter(journal)
+        self._encoding = ThreadPoolExecutor(max_workers=1, thread_name_prefix="encoder")
+        self._endpoints = _endpoints(blueprint, providers)
+        window = max(LEAST_WINDOW, WINDOW_A_REQUEST_IN_FLIGHT * sum(_concurrency(e) for e in self._endpoints))
+        self.demand = Demand(self._order, self._accounts(), window=window)
+        self._window = window
+        self._spent = Spend(journal.answers(), journal.usage())
+        self._stored = self._stored_slots()
+        self._train_rows = {row.id: row for row in blueprint.train.rows}
+        self._unjudged: list[tuple[int, Landed]] = []
+        self._slots: SlotMaker
+        self._dispatcher: Dispatcher
+        self._committer: Committer | None = None
+
+    def _accounts(self) -> Mapping[str, ClassDemand]:
+        """The classes' accounts, as earlier sessions left them."""
+        blueprint, patience = self._blueprint, self._blueprint.job.starvation.patience
+        accepted, committed = self._journal.accepted_counts(), self._journal.committed_counts()
+        accounts = {}
+        for label, target in blueprint.targets.items():
+            account = ClassDemand(label, target, blueprint.items, patience)
+            account.resume(
+                accepted=accepted.get(label, 0),
+                committed=committed.get(label, 0),
+                recent=self._journal.recent_yields(label, last=patience),
+            )
+            accounts[label] = account
+        return accounts
+
+    # --- the task group ----------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Work until every class is met or given up, or somebody stops the run; then let what is in flight land.
+
+        Raises:
+            JournalError: A commit failed.
+            JobError: A template cannot be rendered, a model cannot be loaded.
+            ProviderError: An endpoint cannot be opened.
+
+        Cancellation: leaves at once; everything durable stays, what was in flight is asked again on resume.
+        """
+        async with AsyncExitStack() as stack:
+            stack.callback(self._writer.close)
+            stack.callback(self._encoding.shutdown, wait=False, cancel_futures=True)
+            for group in self._providers:
+                for provider in group:
+                    await stack.enter_async_context(provider)
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._writer.run)
+                tasks.start_soon(self._watch_signals, tasks.cancel_scope)
+                tasks.start_soon(self._watch_deadline)
+                await self._work(tasks)
+                tasks.cancel_scope.cancel()
+
+    async def _work(self, tasks: anyio.abc.TaskGroup) -> None:
+        self._give_up_collapsed()
+        if self.demand.head() is None:
+            self.stop.finish()
+            return
+        builder = PoolBuilder(self._blueprint, self._writer, self._encoding, self._observe)
+        if self._blueprint.needs_vectors_to_plan:
+            pools = await self._build_unless_stopped(builder)
+            if pools is None:
+                return
+            self._start_asking(tasks, self._blueprint.slot_maker(self._vectors_by_label(builder)))
+        else:
+            self._start_asking(tasks, self._blueprint.slot_maker())
+            pools = await self._build_unless_stopped(builder)
+        if pools is not None:
+            await self._commit(pools, tasks)
+        await self._drain()
+        await self._writer.flush()
+
+    async def _commit(self, pools: PoolJudge, tasks: anyio.abc.TaskGroup) -> None:
+        """Judge and commit until every class is done or the run is stopped."""
+        self._committer = Committer(
+            demand=self.demand,
+            dedup=pools.dedup,
+            writer=self._writer,
+            starvation=self._blueprint.job.starvation,
+            observe=self._observe,
+        )
+        tasks.start_soon(self._judge_pools, pools, self._committer)
+        while not self.stop.is_set:
+            if self.demand.head() is None:
+                self.stop.finish()
+            elif self._committer.commit_ready():
+                self._changed.notify()
+                await anyio.lowlevel.checkpoint()
+            else:
+                await self._changed.wait()
+
+    async def _build_unless_stopped(self, builder: PoolBuilder) -> PoolJudge | None:
+        """Build the pools while requests are out; None where the run was stopped first."""
+        pools: PoolJudge | None = None
+
+        async def build() -> None:
+            nonlocal pools
+            pools = await builder.build()
+            self._changed.notify()
+
+        async with anyio.create_task_group() as building:
+            building.start_soon(build)
+            while pools is None and not self.stop.is_set:
+                await self._changed.wait()
+            building.cancel_scope.cancel()
+        return pools
+
+    def _start_asking(self, tasks: anyio.abc.TaskGroup, slots: SlotMaker) -> None:
+        self._slots = slots
+        job = self._blueprint.job
+        self._dispatcher = Dispatcher(
+            demand=self.demand,
+            slots=slots,
+            endpoints=self._endpoints,
+            retry=RetryPolicy(job.retry),
+            budget=Budget(job.budget, spent=self._spent),
+            writer=self._writer,
+            stop=self.stop,
+            changed=self._changed,
+            observe=self._observe,
+            on_answer=self._on_answer,
+            on_failed=self._on_failed,
+        )
+        tasks.start_soon(self._reload)
+        for endpoint in self._endpoints:
+            tasks.start_soon(self._dispatcher.serve, endpoint, tasks)
+
+    def _vectors_by_label(self, builder: PoolBuilder) -> dict[str, np.ndarray[tuple[int, int], np.dtype[np.float32]]]:
+        assert builder.train_vectors is not None
+        rows = self._blueprint.train.rows
+        places: dict[str, list[int]] = {}
+        for i, row in enumerate(rows):
+            places.setdefault(row.label, []).append(i)
+        return {label: builder.train_vectors[found].astype(np.float32) for label, found in places.items()}
+
+    # --- answers -----------------------------------------------------------------------------------------------
+
+    async def _on_answer(self, work: Work, completion: Completion) -> None:
+        self._judge_row(work.slot, work, completion)
+
+    def _judge_row(self, slot: Slot, work: Work, completion: Completion) -> None:
+        landed, complaint = self._row_judge.judge(slot, completion)
+        can_reask = slot.request.prompt.messages and completion.step < self._blueprint.job.retry.max_reasks
+        if complaint is not None and can_reask and not self.stop.is_set:
+            self._dispatcher.ask_again(work, completion.text, complaint)
+            return
+        self._land(landed)
+
+    def _on_failed(self, slot: Slot) -> None:
+        self._land(Landed(slot, (), is_failed=True))
+
+    def _land(self, landed: Landed) -> None:
+        slot = landed.slot
+        self.demand.classes[slot.label].note_landed(slot.ordinal, landed.survivors)
+        heapq.heappush(self._unjudged, (self._order.place(slot.label, slot.ordinal), landed))
+        self._changed.notify()
+
+    async def _judge_pools(self, pools: PoolJudge, committer: Committer) -> None:
+        """Hand survivors to the encoder's thread, those that are judged first first."""
+        loop = asyncio.get_running_loop()
+        while True:
+            batch = [heapq.heappop(self._unjudged)[1] for _ in range(min(POOL_BATCH, len(self._unjudged)))]
+            if not batch:
+                await self._changed.wait()
+                continue
+            alive = [landed for landed in batch if landed.survivors]
+            judged = iter(await loop.run_in_executor(self._encoding, lambda a=alive: [pools.judge(x) for x in a]))  # type: ignore[misc]
+            for landed in batch:
+                final = next(judged) if landed.survivors else landed
+                account = self.demand.classes[landed.slot.label]
+                if landed.slot.ordinal in account.waiting:
+                    account.note_landed(landed.slot.ordinal, final.survivors)
+                committer.land(final)
+            self._changed.notify()
+
+    # --- earlier sessions --------------------------------------------------------------------------------------
+
+    def _stored_slots(self) -> list[tuple[int, str, int, bool]]:
+        """Slots that have an answer or a final failure but no decision: place, class, ordinal, is failed."""
+        found: list[tuple[int, str, int, bool]] = []
+        for label, account in self.demand.classes.items():
+            answered, failed = self._journal.undecided(label, since=account.committed)
+            fates = {**dict.fromkeys(answered, False), **dict.fromkeys(failed, True)}
+            found += [(self._order.place(label, ordinal), label, ordinal, fate) for ordinal, fate in fates.items()]
+        for _, label, ordinal, _ in found:
+            self.demand.classes[label].note_asked(ordinal)
+        return sorted(found)
+
+    async def _reload(self) -> None:
+        """Judge what earlier sessions paid for and did not judge. Asks for nothing but the re-ask a crash cut off."""
+        for start in range(0, len(self._stored), RELOAD_BATCH):
+            batch = [s for s in self._stored[start : start + RELOAD_BATCH] if self.demand.classes[s[1]].is_open]
+            while self._backlog() > self._window and not self.stop.is_set:
+                await self._changed.wait()
+            answers = await self._writer.call(lambda b=batch: [self._journal.completions(x[1], x[2]) for x in b])  # type: ignore[misc]
+            for (_, label, ordinal, is_failed), completions in zip(batch, answers, strict=True):
+                slot = self._slots.make(label, ordinal)
+                if is_failed or not completions:
+                    self._on_failed(slot)
+                    continue
+                last = completions[-1]
+                slot = slot if slot.id == last.slot_id else self._as_asked(slot, last)
+                self._judge_row(slot, Work(slot, last.step, slot.request, Tries(anyio.current_time())), last)
+
+    def _as_asked(self, slot: Slot, completion: Completion) -> Slot:
+        """A slot that was asked before the job changed: its old id, seeds and attributes."""
+        seeds = tuple(self._train_rows[i] for i in completion.draft.get("seeds", ()) if i in self._train_rows)
+        draft = replace(slot.draft, seeds=seeds, attributes=completion.draft.get("attributes", {}))
+        return replace(slot, id=completion.slot_id, draft=draft)
+
+    def _backlog(self) -> int:
+        return len(self._unjudged) + (self._committer.waiting if self._committer else 0)
+
+    # --- ending ------------------------------------------------------------------------------------------------
+
+    def _give_up_collapsed(self) -> None:
+        """Do not ask again for a class that an earlier session gave up, unless the job now has more patience."""
+        for account in list(self.demand.open_classes()):
+            if account.has_collapsed(self._blueprint.job.starvation):
+                account.is_starved = True
+                recent = account.recent
+                self._observe(ClassStarved(account.label, account.accepted, account.target, len(recent), sum(recent)))
+
+    async def _drain(self) -> None:
+        """Let what was sent land: it is paid for."""
+        if self._dispatcher.in_flight:
+            self._observe(Draining(self.stop.reason or "every class is done", self._dispatcher.in_flight))
+        while self._dispatcher.in_flight:
+            await self._changed.wait()
+        while self._committer is not None and self._committer.commit_ready():
+            pass
+
+    async def _watch_deadline(self) -> None:
+        deadline = self._blueprint.job.budget.deadline
+        if deadline is not None:
+            await anyio.sleep(seconds_until(deadline, now=dt.datetime.now()))
+            self.stop.set(StopKind.BUDGET, f"deadline: {deadline}")
+
+    async def _watch_signals(self, scope: anyio.CancelScope) -> None:
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            async for number in signals:
+                if self.stop.kind is StopKind.INTERRUPTED:
+                    scope.cancel()
+                self.stop.set(StopKind.INTERRUPTED, f"interrupted by {signal.Signals(number).name}")
+
+
+def _endpoints(blueprint: Blueprint, providers: Sequence[Sequence[Provider]]) -> list[Endpoint]:
+    has_usd_budget = blueprint.job.budget.max_usd is not None
+    return [
+        Endpoint(
+            provider=provider,
+            limits=EndpointLimits(config.limits, default_concurrency=provider.default_concurrency),
+            price=require_price(config, has_usd_budget=has_usd_budget),
+            group=number,
+            timeout_s=config.timeout_s,
+        )
+        for number, (group, made) in enumerate(zip(blueprint.groups, providers, strict=True))
+        for config, provider in zip(group.endpoints, made, strict=True)
+    ]
+
+
+def _concurrency(endpoint: Endpoint) -> int:
+    return endpoint.limits.statistics().max_concurrency

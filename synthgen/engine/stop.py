@@ -1,0 +1,45 @@
+"""Whether and why a run ends: its work is done, or somebody ended it; the first reason counts."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from synthgen.engine.signal import Signal
+
+
+class StopKind(Enum):
+    """Who or what ended it; the value is the exit code."""
+
+    PROVIDER = 3
+    BUDGET = 5
+    INTERRUPTED = 130
+
+
+class Stop:
+    """Set once, looked at by everyone.
+
+    Args:
+        changed: Notified when it is set.
+    """
+
+    def __init__(self, changed: Signal) -> None:
+        self._changed = changed
+        self.kind: StopKind | None = None
+        self.reason = ""
+        self.hint: str | None = None
+        self._is_done = False
+
+    @property
+    def is_set(self) -> bool:
+        return self._is_done or self.kind is not None
+
+    def finish(self) -> None:
+        """Every class is met or given up: nothing more is asked."""
+        self._is_done = True
+        self._changed.notify()
+
+    def set(self, kind: StopKind, reason: str, *, hint: str | None = None) -> None:
+        """Ask everyone to stop; later calls change nothing."""
+        if self.kind is None:
+            self.kind, self.reason, self.hint = kind, reason, hint
+            self._changed.notify()

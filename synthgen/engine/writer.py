@@ -1,0 +1,82 @@
+"""Group commits: many answers, one fsync.
+
+The journal's connection lives on one thread. While a commit is on the disk, what comes in gathers and makes the next
+one, so an idle run commits each answer at once and a busy one commits hundreds together. Order is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import anyio
+
+from synthgen.engine.signal import Signal
+from synthgen.journal import Journal, Write
+
+T = TypeVar("T")
+MAX_WRITES_A_COMMIT = 1024
+
+
+class JournalWriter:
+    """The one writer of a run's journal.
+
+    Run `run()` in a task. A failed commit raises `JournalError` there, which ends the run.
+    """
+
+    def __init__(self, journal: Journal) -> None:
+        self.journal = journal
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
+        self._pending: list[Write] = []
+        self._pending_done = anyio.Event()
+        self._idle = anyio.Event()
+        self._idle.set()
+        self._changed = Signal()
+
+    async def write(self, write: Write) -> None:
+        """Queue `write` and return once it is durable.
+
+        Cancellation: the write stays queued.
+        """
+        self.queue(write)
+        await self._pending_done.wait()
+
+    def queue(self, write: Write) -> None:
+        """Queue `write`, to be made durable after everything queued before it."""
+        self._pending.append(write)
+        self._idle = anyio.Event() if self._idle.is_set() else self._idle
+        self._changed.notify()
+
+    async def flush(self) -> None:
+        """Until everything queued is durable."""
+        await self._idle.wait()
+
+    async def call(self, read: Callable[[], T]) -> T:
+        """Run a blocking look at the journal on its own thread, between commits."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, read)
+
+    async def run(self) -> None:
+        """Commit for ever.
+
+        Raises:
+            JournalError: A commit failed.
+
+        Cancellation: what is queued but not committed is dropped; `close` does not wait for it.
+        """
+        while True:
+            if not self._pending:
+                self._idle.set()
+                await self._changed.wait()
+                continue
+            batch, self._pending = self._pending[:MAX_WRITES_A_COMMIT], self._pending[MAX_WRITES_A_COMMIT:]
+            done = self._pending_done
+            if not self._pending:
+                self._pending_done = anyio.Event()
+            await self.call(lambda batch=batch: self.journal.apply(batch))  # type: ignore[misc]
+            if self._pending_done is not done:
+                done.set()
+
+    def close(self) -> None:
+        self._thread.shutdown(wait=True)

@@ -1,0 +1,70 @@
+"""The journal's shape, as numbered steps that are only ever appended to.
+
+`PRAGMA user_version` says how many a file has seen. A file from a newer synthgen is refused, never guessed at.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from synthgen.errors import JournalError
+
+MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+
+    -- Raw answers, in the order they came. Never changed, never deleted: they were paid for.
+    CREATE TABLE completions (
+        id INTEGER PRIMARY KEY,
+        label TEXT NOT NULL, ordinal INTEGER NOT NULL, step INTEGER NOT NULL, slot_id TEXT NOT NULL,
+        text TEXT NOT NULL, finish_reason TEXT NOT NULL,
+        input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL, usd TEXT NOT NULL,
+        model TEXT NOT NULL, endpoint TEXT NOT NULL, attempts INTEGER NOT NULL, latency_s REAL NOT NULL,
+        answered_at REAL NOT NULL, draft TEXT NOT NULL
+    );
+    CREATE UNIQUE INDEX completions_by_slot ON completions (label, ordinal, step);
+
+    -- Slots given up. `retry-failed` reopens them.
+    CREATE TABLE failures (
+        label TEXT NOT NULL, ordinal INTEGER NOT NULL, step INTEGER NOT NULL, slot_id TEXT NOT NULL,
+        kind TEXT NOT NULL, code TEXT NOT NULL, message TEXT NOT NULL, endpoint TEXT NOT NULL,
+        attempts INTEGER NOT NULL, failed_at REAL NOT NULL,
+        PRIMARY KEY (label, ordinal)
+    ) WITHOUT ROWID;
+
+    -- What was judged, in commit order. Everything from here on can be recomputed from the answers.
+    CREATE TABLE slots (
+        position INTEGER PRIMARY KEY,
+        label TEXT NOT NULL, ordinal INTEGER NOT NULL, slot_id TEXT NOT NULL,
+        is_failed INTEGER NOT NULL
+    );
+    CREATE UNIQUE INDEX slots_by_ordinal ON slots (label, ordinal);
+    CREATE TABLE decisions (
+        position INTEGER NOT NULL, item INTEGER NOT NULL, row_id TEXT NOT NULL, label TEXT NOT NULL,
+        reason TEXT, text TEXT NOT NULL, fields TEXT NOT NULL, evidence TEXT, nearest TEXT, results TEXT,
+        vector BLOB,
+        PRIMARY KEY (position, item)
+    ) WITHOUT ROWID;
+
+    -- Vectors of real rows, so that a resumed run does not encode them again.
+    CREATE TABLE vectors (
+        encoder TEXT NOT NULL, digest TEXT NOT NULL, vector BLOB NOT NULL, PRIMARY KEY (encoder, digest)
+    ) WITHOUT ROWID;
+    """,
+)
+
+
+def migrate(connection: sqlite3.Connection, name: str) -> None:
+    """Bring a file to today's shape.
+
+    Raises:
+        JournalError: The file was written by a newer synthgen.
+    """
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > len(MIGRATIONS):
+        raise JournalError(
+            f"{name}: written by a newer synthgen (journal version {version}, this one knows {len(MIGRATIONS)})",
+            hint="upgrade synthgen, or choose another --out",
+        )
+    for number, script in enumerate(MIGRATIONS[version:], version + 1):
+        connection.executescript(f"BEGIN; {script}; PRAGMA user_version = {number}; COMMIT;")

@@ -1,0 +1,66 @@
+"""How a run stands, in a few lines of text: at its end, and for `synthgen status`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+
+from synthgen.engine.run import RunResult
+from synthgen.journal import Journal, StoredRow
+from synthgen.records import Usage
+from synthgen.report.progress import duration, printable
+
+SAMPLE_ROWS = 5
+
+
+def result_lines(result: RunResult) -> Iterator[str]:
+    """What a session came to: rows, rejections, cost, a sample, and the next command."""
+    yield from standing_lines(result.accepted, result.targets, result.rejected, result.failed)
+    yield f"answers   {result.requests:,} bought in all, {_cost(result.usage)}; this session {duration(result.elapsed_s)}"
+    journal = Journal.read(result.run_dir)
+    try:
+        yield from sample_lines(journal, list(result.targets))
+    finally:
+        journal.close()
+    yield ""
+    yield f"journal   {result.run_dir}"
+    if result.status == "complete":
+        yield f"next      synthgen export {result.run_dir} --format csv --output {Path(result.run_dir) / 'rows.csv'}"
+
+
+def standing_lines(
+    accepted: Mapping[str, int], targets: Mapping[str, int], rejected: Mapping[str, int], failed: int
+) -> Iterator[str]:
+    """Accepted of target for each class, and rejections by reason."""
+    width = max((len(label) for label in targets), default=4)
+    for label, target in targets.items():
+        count = accepted.get(label, 0)
+        yield f"{printable(label or 'rows'):<{width}}  {count:>7,} of {target:,} rows{'' if count < target else '  met'}"
+    if rejected:
+        reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(rejected.items(), key=lambda x: -x[1]))
+        yield f"rejected  {sum(rejected.values()):,} ({reasons})"
+    if failed:
+        yield f"failed    {failed:,} requests given up"
+
+
+def sample_lines(journal: Journal, labels: Sequence[str]) -> Iterator[str]:
+    """A few accepted rows of each class, evenly over the run."""
+    for label in labels:
+        rows = journal.sample(label, count=SAMPLE_ROWS)
+        if rows:
+            yield ""
+            yield f"{label or 'rows'}:"
+            yield from (f"  {printable(row)[:160]}" for row in rows)
+
+
+def rejection_lines(rows: Iterator[StoredRow], *, count: int) -> Iterator[str]:
+    """The last rejected items with their reasons and evidence."""
+    for row in islice(rows, count):
+        evidence = ", ".join(f"{k}: {printable(str(v))[:60]}" for k, v in row.evidence.items())
+        yield f"  {row.reason}: {printable(row.text)[:100]}  ({evidence})"
+
+
+def _cost(usage: Usage) -> str:
+    tokens = f"{usage.input_tokens:,} + {usage.output_tokens:,} tokens"
+    return f"{tokens}, ${usage.usd:.4f}" if usage.usd else tokens
