@@ -6,9 +6,10 @@ complete. Same rows, same bytes: nothing here tells the time.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -107,8 +108,8 @@ def _write_table(rows: Iterable[Mapping[str, Any]], path: Path, *, parquet: bool
     return len(flat)
 
 
-_WRITERS = {
+_WRITERS: Mapping[str, Callable[[Iterable[Mapping[str, Any]], Path], int]] = {
     "jsonl": _write_jsonl,
-    "csv": lambda rows, path: _write_table(rows, path, parquet=False),
-    "parquet": lambda rows, path: _write_table(rows, path, parquet=True),
+    "csv": functools.partial(_write_table, parquet=False),
+    "parquet": functools.partial(_write_table, parquet=True),
 }

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import orjson
 from pydantic import BaseModel
 
+from synthgen.data.export import RESERVED_FIELDS
 from synthgen.data.models import load_object
 from synthgen.data.prompts import TemplateSource, load_template
 from synthgen.data.tables import RealRows, load_rows
@@ -230,17 +231,27 @@ def _refuse_strangers(field: str, given: Mapping[str, Any], known: Mapping[str, 
 def _item_model(job: Job, base: Path, name: str) -> type[BaseModel]:
     text = job.data.text
     if isinstance(job.schema_, str):
-        model = load_object(job.schema_, base=base, field="schema")
-        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+        loaded = load_object(job.schema_, base=base, field="schema")
+        if not (isinstance(loaded, type) and issubclass(loaded, BaseModel)):
             raise JobError(f"{name}: schema: {job.schema_} is not a pydantic model")
+        model: type[BaseModel] = loaded
     else:
         model = item_model(job.schema_ or {text: FieldSpec(type="str")})
+    _refuse_reserved(model, name)
     if text not in model.model_fields:
         raise JobError(
             f"{name}: schema: has no field '{text}' (data.text), the text that checks and dedup look at",
             hint=f"name one of its fields '{text}'",
         )
     return model
+
+
+def _refuse_reserved(model: type[BaseModel], name: str) -> None:
+    for field in model.model_fields:
+        if field in RESERVED_FIELDS:
+            raise JobError(
+                f"{name}: schema.{field}: exported rows carry a field of that name already", hint="choose another name"
+            )
 
 
 def _items(job: Job, template: Template, name: str) -> int:

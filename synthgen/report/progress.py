@@ -77,7 +77,8 @@ class LineProgress:
 
     def _say(self, text: str) -> None:
         self._last_line_at = self._tally.clock()
-        print(f"synthgen: {printable(text)}", file=sys.stderr, flush=True)
+        sys.stderr.write(f"synthgen: {printable(text)}\n")
+        sys.stderr.flush()
 
     def __enter__(self) -> Self:
         return self

@@ -17,7 +17,8 @@ SAMPLE_ROWS = 5
 def result_lines(result: RunResult) -> Iterator[str]:
     """What a session came to: rows, rejections, cost, a sample, and the next command."""
     yield from standing_lines(result.accepted, result.targets, result.rejected, result.failed)
-    yield f"answers   {result.requests:,} bought in all, {_cost(result.usage)}; this session {duration(result.elapsed_s)}"
+    cost = _cost(result.usage)
+    yield f"answers   {result.requests:,} bought in all, {cost}; this session {duration(result.elapsed_s)}"
     journal = Journal.read(result.run_dir)
     try:
         yield from sample_lines(journal, list(result.targets))
@@ -36,7 +37,8 @@ def standing_lines(
     width = max((len(label) for label in targets), default=4)
     for label, target in targets.items():
         count = accepted.get(label, 0)
-        yield f"{printable(label or 'rows'):<{width}}  {count:>7,} of {target:,} rows{'' if count < target else '  met'}"
+        state = "  met" if count >= target else ""
+        yield f"{printable(label or 'rows'):<{width}}  {count:>7,} of {target:,} rows{state}"
     if rejected:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(rejected.items(), key=lambda x: -x[1]))
         yield f"rejected  {sum(rejected.values()):,} ({reasons})"
