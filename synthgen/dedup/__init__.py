@@ -1,1 +1,6 @@
+"""Is a row new? Exact by normal form, near by embedding; against accepted, real and test rows. (Written by the lead.)"""
 
+from synthgen.dedup.decide import Deduplicator
+from synthgen.dedup.index import Neighbour, VectorIndex
+
+__all__ = ["Deduplicator", "Neighbour", "VectorIndex"]

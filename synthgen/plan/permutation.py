@@ -22,10 +22,9 @@ def pick_distinct(count: int, wanted: int, *names: str | int) -> list[int]:
     if wanted >= count:
         return permute(count, *names)
     picked: dict[int, None] = {}
-    for draw in _draws(names):
-        picked.setdefault(draw % count)
-        if len(picked) == wanted:
-            break
+    draws = _draws(names)
+    while len(picked) < wanted:
+        picked.setdefault(next(draws) % count)
     return list(picked)
 
 

@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "synthgen"
 
 FLOORS: dict[str, int] = {
-    **dict.fromkeys(["errors", "identity", "records", "job"], 0),
+    **dict.fromkeys(["errors", "identity", "records", "job", "text"], 0),
     **dict.fromkeys(["plan", "prompt", "parse", "checks", "dedup", "measure"], 1),
     **dict.fromkeys(["providers", "encoders", "journal", "data"], 2),
     **dict.fromkeys(["engine"], 3),

@@ -1,0 +1,32 @@
+"""Copies of the rows the prompt itself showed."""
+
+from __future__ import annotations
+
+from synthgen.records import Candidate, Reason, Rejection
+from synthgen.text import char_ngrams, jaccard, normalise
+
+_LEAST_CONTAINED_CHARS = 20
+
+
+class CopiedSeed:
+    """The text is nearly one of its own seeds, or holds one whole.
+
+    Args:
+        max_overlap_ratio: Jaccard overlap of character 3-grams at or above which it is a copy.
+    """
+
+    name = "copied_seed"
+
+    def __init__(self, max_overlap_ratio: float) -> None:
+        self._max_overlap_ratio = max_overlap_ratio
+
+    def judge(self, candidate: Candidate) -> Rejection | None:
+        form, grams = normalise(candidate.text), char_ngrams(candidate.text)
+        for seed_id, seed in zip(candidate.seeds, candidate.seed_texts, strict=True):
+            seed_form = normalise(seed)
+            overlap = jaccard(grams, char_ngrams(seed))
+            holds_it = len(seed_form) >= _LEAST_CONTAINED_CHARS and f" {seed_form} " in f" {form} "
+            if holds_it or overlap >= self._max_overlap_ratio:
+                evidence = {"id": seed_id, "text": seed, "overlap_ratio": round(overlap, 4), "contains_seed": holds_it}
+                return Rejection(Reason.COPIED_SEED, {**evidence, "max_overlap_ratio": self._max_overlap_ratio})
+        return None

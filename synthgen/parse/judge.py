@@ -1,0 +1,100 @@
+"""Whether one found value is a usable item: what the schema says of it, in words a person and a model understand."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import orjson
+from pydantic import BaseModel, ValidationError
+
+from synthgen.records import Fields
+
+MAX_DEPTH = 64
+_FORBIDDEN = re.compile("[\0\ud800-\udfff]")
+
+
+def judge_item(value: Any, model: type[BaseModel], text_field: str) -> tuple[Fields, list[str]]:
+    """The item's fields as plain JSON, or what is wrong with it; one of the two is empty.
+
+    Args:
+        value: A JSON value; a bare string is taken for the text of a row.
+        model: What an item must look like.
+        text_field: The field that must come out as a string.
+    """
+    value = {text_field: value} if isinstance(value, str) else value
+    problems = list_unstorable(value)
+    if problems:
+        return {}, problems
+    try:
+        item = _instance(value, model)
+        fields: Fields = orjson.loads(orjson.dumps(item.model_dump(mode="json", by_alias=True)))
+    except ValidationError as error:
+        return {}, [_in_words(e) for e in error.errors(include_url=False, include_input=False, include_context=False)]
+    except TypeError as error:
+        return {}, [f"cannot be written as JSON: {error}"]
+    except Exception as error:  # a validator of the user's own model met text that nobody foresaw; the run goes on
+        return {}, [f"the schema's own validator failed: {type(error).__name__}: {error}"]
+    if not isinstance(fields.get(text_field), str):
+        return {}, [f"{text_field}: is not a string"]
+    fields[text_field] = fields[text_field].strip()
+    return fields, []
+
+
+def _instance(value: Any, model: type[BaseModel]) -> BaseModel:
+    """`value` as the model. The schema asks for null where a value is absent, so null may stand for the default."""
+    try:
+        return model.model_validate(value)
+    except ValidationError:
+        present = _without_nulls(value)
+        if present == value:
+            raise
+        return model.model_validate(present)
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nulls(v) for key, v in value.items() if v is not None}
+    return [_without_nulls(v) for v in value] if isinstance(value, list) else value
+
+
+def _in_words(error: Mapping[str, Any]) -> str:
+    where = ".".join(str(part) for part in error["loc"])
+    return f"{where}: {error['msg']}" if where else str(error["msg"])
+
+
+def list_unstorable(value: Any) -> list[str]:
+    """Why `value` could not be journaled or exported, whatever the schema thinks of it; empty where it can be."""
+    if not isinstance(value, dict):
+        return [f"an item must be an object, not {_kind(value)}"]
+    for where, leaf, depth in _leaves(value):
+        if depth > MAX_DEPTH:
+            return [f"{where}: nested deeper than {MAX_DEPTH}"]
+        if isinstance(leaf, float) and not math.isfinite(leaf):
+            return [f"{where}: {leaf} is not a number JSON can say"]
+        if isinstance(leaf, int) and not -(2**63) <= leaf < 2**63:
+            return [f"{where}: a number beyond 64 bits"]
+        if isinstance(leaf, str) and (bad := _FORBIDDEN.search(leaf)):
+            return [f"{where}: holds {'a NUL character' if bad[0] == chr(0) else 'half of a surrogate pair'}"]
+    return []
+
+
+def _leaves(value: Any) -> Iterator[tuple[str, Any, int]]:
+    """Every key and value with the field it stands in. A stack: hostile nesting is deeper than Python's."""
+    stack = [("", value, 0)]
+    while stack:
+        where, node, depth = stack.pop()
+        yield where, node, depth
+        if depth > MAX_DEPTH:
+            return
+        if isinstance(node, dict):
+            stack += [(where or str(key), part, depth + 1) for key, v in node.items() for part in (key, v)]
+        elif isinstance(node, list):
+            stack += [(where, v, depth + 1) for v in node]
+
+
+def _kind(value: Any) -> str:
+    words = {list: "a list", str: "a string", bool: "true or false", type(None): "null"}
+    return words.get(type(value), "a number")

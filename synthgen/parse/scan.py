@@ -1,0 +1,173 @@
+"""Where the values of a JSON-like answer begin and end, without reading them.
+
+One linear pass that survives what models write: prose around the JSON, code fences, comments, quotes left
+unescaped inside strings, missing brackets, and an end in the middle. Because every item gets its own span, one
+bad item cannot sink its neighbours, and an item that the answer stops inside is known to be cut. Refuses to guess
+how a cut value would have gone on.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from dataclasses import dataclass, field
+
+_MARK = re.compile(r"""[{}\[\],:"'/#]""")
+_CLOSERS = {"}": "{", "]": "["}
+_COMMENT_CLOSERS = {"#": "\n", "//": "\n", "/*": "*/"}
+_QUOTE_OR_ESCAPE = {'"': re.compile(r'["\\]'), "'": re.compile(r"['\\]")}
+# In valid JSON a closing quote is always followed by one of these; a quote that is not stands inside its string.
+_AFTER_STRING = re.compile(r"\s*(?:[,:}\]#]|//|/\*|\Z)")
+_COLON = re.compile(r"\s*:")
+# Root, its member, its member's member, theirs: deeper values are spanned by their parents and never listed.
+_LISTED_DEPTH = 3
+
+
+@dataclass(slots=True)
+class Piece:
+    """One value of an answer: found, not read.
+
+    Attributes:
+        opener: `{`, `[` or the quote it begins with.
+        start: Offset of the opener.
+        end: Offset after the closer, or None where the answer stops inside the value.
+        key: Its name, where it is a member of an object.
+        members: Objects, arrays and strings directly inside, in order; bare words and numbers are not listed.
+    """
+
+    opener: str
+    start: int
+    end: int | None = None
+    key: str = ""
+    members: list[Piece] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What one pass finds.
+
+    Attributes:
+        text: The answer with its comments blanked; offsets are the same.
+        roots: Its outermost objects and arrays.
+        strings: Spans of all its whole strings, keys among them, quotes included.
+    """
+
+    text: str
+    roots: list[Piece]
+    strings: list[tuple[int, int]]
+
+    def strings_in(self, piece: Piece) -> list[tuple[int, int]]:
+        """Spans of the strings of a whole piece, counted from its start."""
+        first = bisect_left(self.strings, (piece.start, 0))
+        last = bisect_left(self.strings, (piece.end or len(self.text), 0))
+        return [(start - piece.start, end - piece.start) for start, end in self.strings[first:last]]
+
+
+def scan(text: str) -> Scan:
+    """Find the values of `text`. Linear in its length, whatever it holds."""
+    scanner = _Scanner(text)
+    scanner.run()
+    return Scan(scanner.blanked(), scanner.roots, scanner.strings)
+
+
+class _Scanner:
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.roots: list[Piece] = []
+        self.open: list[Piece] = []
+        self.open_count = {"{": 0, "[": 0}
+        self.comments: list[tuple[int, int]] = []
+        self.strings: list[tuple[int, int]] = []
+        self.at = 0  # everything before it is done
+        self.before = ""  # last character that was neither space nor comment
+        self.key = ""  # name that waits for its value
+
+    def run(self) -> None:
+        while found := _MARK.search(self.text, self.at):
+            gap = self.text[self.at : found.start()].strip()
+            self.before = gap[-1] if gap else self.before
+            self.at = found.end()
+            self._take(found[0], found.start(), gap)
+
+    def _take(self, mark: str, start: int, gap: str) -> None:
+        if mark in "{[":
+            self._open(mark, start)
+        elif not self.open:
+            return
+        elif mark in "}]":
+            self._close(_CLOSERS[mark], start)
+        elif mark in "/#":
+            self._comment(start)
+            return
+        elif mark in "\"'" and self.before in "{[,:":
+            self._string(mark, start)
+        elif mark == ":" and gap:
+            self.key = gap
+        elif mark == ",":
+            self.key = ""
+        self.before = mark
+
+    def _open(self, mark: str, start: int) -> None:
+        piece = Piece(mark, start, key=self.key)
+        self._list(piece)
+        self.open.append(piece)
+        self.open_count[mark] += 1
+        self.key = ""
+
+    def _close(self, opener: str, start: int) -> None:
+        """Close the nearest such opener; what was left open inside it ends before this closer."""
+        if not self.open_count[opener]:
+            return
+        while True:
+            piece = self.open.pop()
+            self.open_count[piece.opener] -= 1
+            piece.end = start + 1 if piece.opener == opener else start
+            if piece.opener == opener:
+                break
+        self.key = ""
+
+    def _string(self, quote: str, start: int) -> None:
+        end = _string_end(self.text, start, quote)
+        self.at = len(self.text) if end is None else end
+        if end is not None:
+            self.strings.append((start, end))
+            if _COLON.match(self.text, end):
+                self.key = self.text[start + 1 : end - 1]
+                return
+        self._list(Piece(quote, start, end, key=self.key))
+        self.key = ""
+
+    def _list(self, piece: Piece) -> None:
+        if not self.open:
+            self.roots.append(piece)
+        elif len(self.open) <= _LISTED_DEPTH:
+            self.open[-1].members.append(piece)
+
+    def _comment(self, start: int) -> None:
+        """Skip `// ...`, `# ...` or `/* ... */` where a comment can stand; `http://` and `a/b` are no comments."""
+        mark = self.text[start] if self.text[start] == "#" else self.text[start : start + 2]
+        closer = _COMMENT_CLOSERS.get(mark)
+        if closer is None or not (self.text[start - 1].isspace() or self.text[start - 1] in "{[,}]\"'"):
+            return
+        close = self.text.find(closer, start + len(mark))
+        self.at = len(self.text) if close < 0 else close + len(closer)
+        self.comments.append((start, self.at))
+
+    def blanked(self) -> str:
+        parts, done = [], 0
+        for start, end in self.comments:
+            parts += [self.text[done:start], " " * (end - start)]
+            done = end
+        return "".join([*parts, self.text[done:]])
+
+
+def _string_end(text: str, start: int, quote: str) -> int | None:
+    """Offset after the quote that closes the string opened at `start`, or None where nothing does."""
+    at = start + 1
+    while found := _QUOTE_OR_ESCAPE[quote].search(text, at):
+        at = found.end()
+        if found[0] == "\\":
+            at += 1
+        elif _AFTER_STRING.match(text, at):
+            return at
+    return None

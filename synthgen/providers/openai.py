@@ -1,0 +1,146 @@
+"""Any OpenAI-compatible server: OpenAI, vLLM, Ollama, llama.cpp, OpenRouter, ... (Written by the lead.)
+
+The fast road: one aiohttp connection pool an endpoint and orjson both ways; the answer is parsed once and never becomes
+a model of the whole response. `transport: sdk` goes through the openai package instead (`openai_sdk`).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, Self
+from urllib.parse import urlsplit
+
+import orjson
+
+from synthgen.job import ModelConfig
+from synthgen.providers import openai_errors
+from synthgen.providers.openai_errors import EndpointError
+from synthgen.providers.openai_wire import Dialect, read_answer
+from synthgen.records import Answer, Failure, Request
+
+if TYPE_CHECKING:
+    import aiohttp
+
+DEFAULT_CONCURRENCY = 64
+MOST_DIALECT_CHANGES = 6
+_MAX_ERROR_BYTES = 65_536
+_log = logging.getLogger(__name__)
+
+
+class Transport(Protocol):
+    """How one body gets there and back."""
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def post(self, path: str, body: Mapping[str, Any], *, timeout_s: float) -> tuple[Any, Mapping[str, str]]:
+        """The parsed response body and its lower-cased headers.
+
+        Raises:
+            EndpointError: Any status but 200.
+        """
+        ...
+
+
+class OpenAIProvider:
+    """One endpoint and key.
+
+    Args:
+        config: Address, model, parameters.
+        api_key: The key, or None where the server needs none. It appears in no message.
+    """
+
+    def __init__(self, config: ModelConfig, *, api_key: str | None) -> None:
+        self._config, self._api_key = config, api_key
+        self._dialect = Dialect()
+        self._transport = _transport(config, api_key)
+        self.endpoint = f"{urlsplit(config.base_url).netloc.rpartition('@')[2]}/{config.model}"
+        self.default_concurrency = DEFAULT_CONCURRENCY
+
+    async def __aenter__(self) -> Self:
+        await self._transport.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._transport.close()
+
+    async def complete(self, request: Request, *, timeout_s: float) -> Answer:
+        """Ask once; and again at once where the refusal teaches what the endpoint does not take."""
+        path = "/chat/completions" if request.prompt.messages else "/completions"
+        for _ in range(MOST_DIALECT_CHANGES):
+            body = self._dialect.body(request, self._config.model)
+            try:
+                parsed, headers = await self._transport.post(path, body, timeout_s=timeout_s)
+                return read_answer(parsed, headers=headers, request=request, model=self._config.model)
+            except EndpointError as error:
+                learned = self._dialect.learn(error, body)
+                if learned is None:
+                    raise
+                _log.warning("%s %s", self.endpoint, learned)
+        raise EndpointError(400, "refuses every way of asking that is known", {})
+
+    def classify(self, error: Exception) -> Failure:
+        failure = openai_errors.classify(error)
+        if self._api_key and self._api_key in failure.message:
+            return _redacted(failure, self._api_key)
+        return failure
+
+
+def _redacted(failure: Failure, key: str) -> Failure:
+    import dataclasses
+
+    return dataclasses.replace(failure, message=failure.message.replace(key, "[key]"))
+
+
+def _transport(config: ModelConfig, api_key: str | None) -> Transport:
+    if config.transport == "sdk":
+        from synthgen.providers.openai_sdk import SdkTransport
+
+        return SdkTransport(config.base_url, api_key)
+    return HttpTransport(config.base_url, api_key)
+
+
+class HttpTransport:
+    """aiohttp and orjson."""
+
+    def __init__(self, base_url: str, api_key: str | None) -> None:
+        self._base_url = base_url
+        self._headers = {"content-type": "application/json"}
+        if api_key:
+            self._headers["authorization"] = f"Bearer {api_key}"
+        self._session: aiohttp.ClientSession
+
+    async def open(self) -> None:
+        import aiohttp
+
+        connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=300, keepalive_timeout=60)
+        self._session = aiohttp.ClientSession(
+            connector=connector, headers=self._headers, timeout=aiohttp.ClientTimeout(total=None), auto_decompress=True
+        )
+
+    async def close(self) -> None:
+        await self._session.close()
+
+    async def post(self, path: str, body: Mapping[str, Any], *, timeout_s: float) -> tuple[Any, Mapping[str, str]]:
+        import aiohttp
+
+        timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=min(timeout_s, 15.0))
+        url = self._base_url + path
+        async with self._session.post(url, data=orjson.dumps(body), timeout=timeout, allow_redirects=False) as response:
+            raw = await response.read()
+            headers = {k.lower(): v for k, v in response.headers.items()}
+            if response.status != 200:
+                raise EndpointError(response.status, _parsed_or_text(raw), headers)
+        return orjson.loads(raw), headers
+
+
+def _parsed_or_text(raw: bytes) -> Any:
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return raw[:_MAX_ERROR_BYTES].decode("utf-8", "replace")

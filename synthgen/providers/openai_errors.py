@@ -1,0 +1,166 @@
+"""What every error of an OpenAI-compatible endpoint means. One table, total. (Written by the lead.)
+
+401 403                                  fatal      key
+402, 429 that says quota or billing      fatal      quota
+404                                      fatal      model or address
+429, and 503 or 529 that name a wait     throttled
+408 409 425 5xx                          transient
+every other 3xx and 4xx                  refused
+timeout, reset, cut body, unreachable    transient
+200 without an answer in it              transient  (or what its error object says)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import email.utils
+import re
+import ssl
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from synthgen.records import Failure, FailureKind
+
+_QUOTA = re.compile(
+    r"insufficient_quota|exceeded your current quota|billing|credit balance|insufficient (?:funds|credit)", re.I
+)
+_CONTENT_FILTER = re.compile(r"content[ _]?(?:filter|policy|management)|moderation", re.I)
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_TRANSIENT = {408, 409, 425}
+_MAX_SHOWN = 300
+
+
+class EndpointError(Exception):
+    """The endpoint answered with something that is not an answer.
+
+    Args:
+        status: HTTP status.
+        body: The parsed error object, or the text of the body.
+        headers: Lower-cased response headers.
+    """
+
+    def __init__(self, status: int, body: Any, headers: Mapping[str, str]) -> None:
+        super().__init__(f"HTTP {status}: {_say(body)}")
+        self.status, self.body, self.headers = status, body, headers
+
+
+class BadBody(Exception):
+    """A 200 whose body holds no answer."""
+
+
+class Filtered(Exception):
+    """The answer was withheld by a content filter."""
+
+
+def classify(error: Exception) -> Failure:
+    """What an exception means. Never raises."""
+    if isinstance(error, EndpointError):
+        return _classify_status(error)
+    if isinstance(error, Filtered):
+        return Failure(FailureKind.REFUSED, "content_filter", str(error) or "withheld by a content filter")
+    if isinstance(error, BadBody | ValueError):
+        return Failure(FailureKind.TRANSIENT, "bad_body", f"the server's answer cannot be read: {_short(str(error))}")
+    if isinstance(error, TimeoutError | asyncio.TimeoutError):
+        return Failure(FailureKind.TRANSIENT, "timeout", "no answer in time", hint="raise timeout_s if this is normal")
+    return _classify_transport(error)
+
+
+def _classify_transport(error: Exception) -> Failure:
+    import aiohttp
+
+    said = _short(str(error) or type(error).__name__)
+    if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
+        return Failure(FailureKind.FATAL, "address", f"not an address: {said}", hint="look at base_url", is_sent=False)
+    if isinstance(error, ssl.SSLError | aiohttp.ClientSSLError | aiohttp.ServerFingerprintMismatch):
+        hint = "look at base_url: http or https?"
+        return Failure(FailureKind.FATAL, "tls", f"no secure connection: {said}", hint=hint, is_sent=False)
+    if isinstance(error, aiohttp.ClientConnectorError | ConnectionRefusedError):
+        hint = "is the server running, and is base_url its address?"
+        return Failure(FailureKind.TRANSIENT, "connect", f"cannot be reached: {said}", hint=hint, is_sent=False)
+    return Failure(FailureKind.TRANSIENT, "cut", f"the connection broke: {said}")
+
+
+def _classify_status(error: EndpointError) -> Failure:
+    status, said = error.status, _short(_say(error.body))
+    code = f"http_{status}"
+    text = f"{said} {_code(error.body)}"
+    wait_s = retry_after_s(error.headers)
+    if status in (401, 403):
+        hint = "look at api_key_env: is the key right, and may it use this model?"
+        return Failure(FailureKind.FATAL, code, f"refuses the key: {said}", hint=hint)
+    if status == 402 or (status == 429 and _QUOTA.search(text)):
+        hint = "add credit, then run the same command again: it goes on where it stopped"
+        return Failure(FailureKind.FATAL, "quota", f"the quota is used up: {said}", hint=hint)
+    if status == 404:
+        known = "model" in text.lower()
+        hint = "look at `model`: the server does not know this name" if known else "look at base_url: nothing is there"
+        return Failure(FailureKind.FATAL, code, f"not found: {said}", hint=hint)
+    if status == 429 or (status in (503, 529) and wait_s is not None):
+        return Failure(FailureKind.THROTTLED, code, said, retry_after_s=wait_s)
+    if status in _TRANSIENT or status >= 500:
+        return Failure(FailureKind.TRANSIENT, code, said, retry_after_s=wait_s)
+    if _CONTENT_FILTER.search(text):
+        return Failure(FailureKind.REFUSED, "content_filter", said)
+    return Failure(FailureKind.REFUSED, code, f"refuses the request: {said}", hint="look at `params` and the prompt")
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait, in whichever way it is spelled: `retry-after-ms`, `retry-after` as seconds or date, else the
+    longest `x-ratelimit-reset-*` of a limit that has nothing remaining."""
+    if (value := _number(headers.get("retry-after-ms"))) is not None:
+        return value / 1000
+    after = headers.get("retry-after", "").strip()
+    if after:
+        return _number(after) if _number(after) is not None else _from_date(after) or _duration_s(after)
+    resets = [
+        _duration_s(value)
+        for name, value in headers.items()
+        if name.startswith("x-ratelimit-reset-")
+        and headers.get(name.replace("-reset-", "-remaining-"), "0").strip() in ("0", "")
+    ]
+    return max((s for s in resets if s is not None), default=None)
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        value = float(text) if text else None
+    except ValueError:
+        return None
+    return value if value is not None and 0 <= value < 1e7 else None
+
+
+def _from_date(text: str) -> float | None:
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time())
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def _duration_s(text: str) -> float | None:
+    """`6m0s`, `120ms`, `1.5s`, `20`."""
+    parts = _DURATION.findall(text)
+    if not parts:
+        return _number(text)
+    return sum(float(n) * _UNIT_S[unit] for n, unit in parts)
+
+
+def _say(body: Any) -> str:
+    """The sentence in an error body, wherever the server put it."""
+    if isinstance(body, Mapping):
+        inner = body.get("error", body)
+        if isinstance(inner, Mapping):
+            return str(inner.get("message") or inner.get("detail") or inner)
+        return str(inner)
+    return str(body)
+
+
+def _code(body: Any) -> str:
+    inner = body.get("error") if isinstance(body, Mapping) else None
+    return f"{inner.get('code')} {inner.get('type')}" if isinstance(inner, Mapping) else ""
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _MAX_SHOWN else line[: _MAX_SHOWN - 3] + "..."

@@ -1,0 +1,135 @@
+"""How a request is said to an OpenAI-compatible endpoint, and how its answer is read. (Written by the lead.)
+
+Endpoints differ in what they take: a JSON schema, only a JSON mode, or neither; `max_tokens` or
+`max_completion_tokens`; a seed or none. `Dialect` is what has been found out about one endpoint.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from synthgen.providers.openai_errors import BadBody, EndpointError, Filtered
+from synthgen.records import Answer, Request, Usage
+
+Structured = Literal["json_schema", "json_object", "none"]
+_NEXT: dict[Structured, Structured] = {"json_schema": "json_object", "json_object": "none"}
+_CHARS_A_TOKEN = 4
+_ABOUT_FORMAT = re.compile(r"response_format|json_schema|json_object|guided|grammar|structured", re.I)
+_ABOUT_MAX_TOKENS = re.compile(r"max_completion_tokens", re.I)
+_UNSUPPORTED = re.compile(
+    r"unsupported|not support|unrecogni[sz]ed|unknown|does not|isn't|not permitted|extra inputs", re.I
+)
+_DROPPABLE = ("seed", "temperature", "top_p", "min_p", "top_k", "presence_penalty", "frequency_penalty")
+
+
+@dataclass(slots=True)
+class Dialect:
+    """What one endpoint takes, as far as it has been found out."""
+
+    structured: Structured = "json_schema"
+    renames_max_tokens: bool = False
+    dropped: set[str] = field(default_factory=set)
+
+    def body(self, request: Request, model: str) -> dict[str, Any]:
+        """The request as this endpoint takes it."""
+        prompt = request.prompt
+        params = {k: v for k, v in request.params.items() if v is not None and k not in self.dropped}
+        if self.renames_max_tokens and "max_tokens" in params:
+            params["max_completion_tokens"] = params.pop("max_tokens")
+        body: dict[str, Any] = {"model": model, **params}
+        if prompt.messages:
+            body["messages"] = [{"role": m.role, "content": m.content} for m in prompt.messages]
+        else:
+            body["prompt"] = prompt.text
+        if prompt.stop:
+            body["stop"] = list(prompt.stop)
+        if request.schema is not None and prompt.output == "json" and self.structured != "none":
+            body["response_format"] = _response_format(self.structured, request.schema)
+        return body
+
+    def learn(self, error: EndpointError, sent: Mapping[str, Any]) -> str | None:
+        """Learn from a refusal what this endpoint does not take.
+
+        Args:
+            error: What it answered.
+            sent: The body that was refused.
+
+        Returns:
+            What was learned, in words, where the same request should go again in the new dialect; else None.
+        """
+        if error.status not in (400, 404, 422, 501):
+            return None
+        said = str(error)
+        if "response_format" in sent and _ABOUT_FORMAT.search(said):
+            refused: Structured = sent["response_format"]["type"]
+            if self.structured == refused:  # else another request has learned it already
+                self.structured = _NEXT[refused]
+            return f"takes no {refused}"
+        if error.status == 400 and "max_tokens" in sent and _ABOUT_MAX_TOKENS.search(said):
+            self.renames_max_tokens = True
+            return "wants max_completion_tokens"
+        if error.status in (400, 422) and _UNSUPPORTED.search(said):
+            for name in _DROPPABLE:
+                if name in sent and re.search(rf"\b{name}\b", said):
+                    self.dropped.add(name)
+                    return f"takes no {name}"
+        return None
+
+
+def _response_format(structured: Structured, schema: Mapping[str, Any]) -> dict[str, Any]:
+    if structured == "json_object":
+        return {"type": "json_object"}
+    return {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": schema}}
+
+
+def read_answer(body: Any, *, headers: Mapping[str, str], request: Request, model: str) -> Answer:
+    """The answer in a response body.
+
+    Raises:
+        EndpointError: It holds an error object (some gateways send one with a 200).
+        Filtered: A content filter withheld it.
+        BadBody: It holds no answer.
+    """
+    if not isinstance(body, Mapping):
+        raise BadBody(f"expected a JSON object, found {type(body).__name__}")
+    if body.get("error"):
+        raise EndpointError(_status_in(body["error"]), body, headers)
+    choices = body.get("choices")
+    if not isinstance(choices, list) or not choices or not isinstance(choices[0], Mapping):
+        raise BadBody("no choices in it")
+    choice = choices[0]
+    text = _text(choice)
+    finish = str(choice.get("finish_reason") or "stop")
+    if not text and finish == "content_filter":
+        raise Filtered("withheld by the endpoint's content filter")
+    usage = _usage(body.get("usage"), request, text)
+    return Answer(text, finish, usage, str(body.get("model") or model), _limit_headers(headers))
+
+
+def _status_in(error: Any) -> int:
+    code = error.get("code") if isinstance(error, Mapping) else None
+    return code if isinstance(code, int) and 400 <= code < 600 else 502
+
+
+def _text(choice: Mapping[str, Any]) -> str:
+    message = choice.get("message")
+    content = message.get("content") if isinstance(message, Mapping) else choice.get("text")
+    if isinstance(content, list):  # parts, as some servers send them
+        content = "".join(str(p.get("text", "")) for p in content if isinstance(p, Mapping))
+    return content if isinstance(content, str) else ""
+
+
+def _usage(usage: Any, request: Request, text: str) -> Usage:
+    found = usage if isinstance(usage, Mapping) else {}
+    asked, answered = found.get("prompt_tokens"), found.get("completion_tokens")
+    return Usage(
+        asked if isinstance(asked, int) else request.prompt.char_count() // _CHARS_A_TOKEN + 1,
+        answered if isinstance(answered, int) else len(text) // _CHARS_A_TOKEN + 1,
+    )
+
+
+def _limit_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    return {k: v for k, v in headers.items() if k.startswith(("x-ratelimit-", "retry-after"))}
