@@ -123,7 +123,7 @@ class SlotMaker:
 
     def __init__(self, blueprint: Blueprint, planner: Planner) -> None:
         self._blueprint, self._planner = blueprint, planner
-        self._names = list(blueprint.item.model_fields)
+        self._names = _field_names(blueprint.item)
         shape = {"items": [dict.fromkeys(self._names, "...")]}
         self._schema_hint = orjson.dumps(shape).decode()
         self._labels = sorted(blueprint.train.by_label())
@@ -238,7 +238,7 @@ def _item_model(job: Job, base: Path, name: str) -> type[BaseModel]:
     else:
         model = item_model(job.schema_ or {text: FieldSpec(type="str")})
     _refuse_reserved(model, name)
-    if text not in model.model_fields:
+    if text not in _field_names(model):
         raise JobError(
             f"{name}: schema: has no field '{text}' (data.text), the text that checks and dedup look at",
             hint=f"name one of its fields '{text}'",
@@ -246,8 +246,13 @@ def _item_model(job: Job, base: Path, name: str) -> type[BaseModel]:
     return model
 
 
+def _field_names(model: type[BaseModel]) -> list[str]:
+    """Names of an item's fields as the model is told them."""
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
 def _refuse_reserved(model: type[BaseModel], name: str) -> None:
-    for field in model.model_fields:
+    for field in _field_names(model):
         if field in RESERVED_FIELDS:
             raise JobError(
                 f"{name}: schema.{field}: exported rows carry a field of that name already", hint="choose another name"

@@ -16,6 +16,7 @@ from synthgen.parse.scan import Piece, Scan, scan
 from synthgen.records import OutputKind, Reason
 
 _MAX_REPAIRED_CHARS = 64_000
+_DOUBTFUL = "not valid JSON: quotes inside a string are not escaped, and where the string ends is a guess"
 _TOO_BROKEN = "not valid JSON, in an answer too broken to repair all of it"
 _FENCE = "```"
 _THINKING = re.compile(r"\s*<(think|thinking|reasoning)>")
@@ -155,15 +156,19 @@ def _read_all(pieces: Sequence[Piece], scanned: Scan) -> list[Found]:
             continue
         quoted = requote(source, scanned.strings_in(piece))
         value = read_value(quoted)
-        if value is not None:
+        if value is None:
+            left -= len(source)
+            found.append(_repaired(quoted, source, is_doubtful=scanned.is_doubtful(piece), may_repair=left >= 0))
+        elif isinstance(value, str) and scanned.is_doubtful(piece):
+            found.append(Found(None, source, Reason.MALFORMED, _DOUBTFUL))
+        else:
             found.append(Found(value, source))
-            continue
-        left -= len(source)
-        found.append(_repaired(quoted, source) if left >= 0 else Found(None, source, Reason.MALFORMED, _TOO_BROKEN))
     return found
 
 
-def _repaired(quoted: str, source: str) -> Found:
+def _repaired(quoted: str, source: str, *, is_doubtful: bool, may_repair: bool) -> Found:
+    if is_doubtful or not may_repair:
+        return Found(None, source, Reason.MALFORMED, _DOUBTFUL if is_doubtful else _TOO_BROKEN)
     try:
         return Found(repair_value(quoted), source)
     except Unreadable as error:

@@ -19,6 +19,11 @@ _QUOTE_OR_ESCAPE = {'"': re.compile(r'["\\]'), "'": re.compile(r"['\\]")}
 # In valid JSON a closing quote is always followed by one of these; a quote that is not stands inside its string.
 _AFTER_STRING = re.compile(r"\s*(?:[,:}\]#]|//|/\*|\Z)")
 _COLON = re.compile(r"\s*:")
+_APOSTROPHE = re.compile(r"\w'\w")
+_KEY_INSIDE = re.compile(r"""[{,]\s*(["'])[^"']*\1\s*:""")
+# Going back is what could make a hostile answer cost more than one pass.
+_MAX_RETURNS = 1_000
+_MAX_RETURN_CHARS = 10_000
 # Root, its member, its member's member, theirs: deeper values are spanned by their parents and never listed.
 _LISTED_DEPTH = 3
 
@@ -50,11 +55,13 @@ class Scan:
         text: The answer with its comments blanked; offsets are the same.
         roots: Its outermost objects and arrays.
         strings: Spans of all its whole strings, keys among them, quotes included.
+        doubts: Offsets of quotes that may or may not end a string.
     """
 
     text: str
     roots: list[Piece]
     strings: list[tuple[int, int]]
+    doubts: list[int]
 
     def strings_in(self, piece: Piece) -> list[tuple[int, int]]:
         """Spans of the strings of a whole piece, counted from its start."""
@@ -62,12 +69,17 @@ class Scan:
         last = bisect_left(self.strings, (piece.end or len(self.text), 0))
         return [(start - piece.start, end - piece.start) for start, end in self.strings[first:last]]
 
+    def is_doubtful(self, piece: Piece) -> bool:
+        """Whether a quote inside the piece may or may not end a string, so that a repair would be a guess."""
+        first = bisect_left(self.doubts, piece.start)
+        return first < len(self.doubts) and self.doubts[first] < (piece.end or len(self.text))
+
 
 def scan(text: str) -> Scan:
     """Find the values of `text`. Linear in its length, whatever it holds."""
     scanner = _Scanner(text)
     scanner.run()
-    return Scan(scanner.blanked(), scanner.roots, scanner.strings)
+    return Scan(scanner.blanked(), scanner.roots, scanner.strings, sorted(scanner.doubts))
 
 
 class _Scanner:
@@ -78,6 +90,8 @@ class _Scanner:
         self.open_count = {"{": 0, "[": 0}
         self.comments: list[tuple[int, int]] = []
         self.strings: list[tuple[int, int]] = []
+        self.doubts: list[int] = []
+        self.returns = 0  # strings closed at an earlier quote than the first guess
         self.at = 0  # everything before it is done
         self.before = ""  # last character that was neither space nor comment
         self.key = ""  # name that waits for its value
@@ -101,6 +115,8 @@ class _Scanner:
             return
         elif mark in "\"'" and self.before in "{[,:":
             self._string(mark, start)
+        elif mark in "\"'" and not _APOSTROPHE.match(self.text, start - 1):
+            self.doubts.append(start)
         elif mark == ":" and gap:
             self.key = gap
         elif mark == ",":
@@ -127,7 +143,7 @@ class _Scanner:
         self.key = ""
 
     def _string(self, quote: str, start: int) -> None:
-        end = _string_end(self.text, start, quote)
+        end = self._string_end(start, quote)
         self.at = len(self.text) if end is None else end
         if end is not None:
             self.strings.append((start, end))
@@ -136,6 +152,29 @@ class _Scanner:
                 return
         self._list(Piece(quote, start, end, key=self.key))
         self.key = ""
+
+    def _string_end(self, start: int, quote: str) -> int | None:
+        """Offset after the quote that closes the string opened at `start`, or None where nothing does."""
+        at, doubts = start + 1, list[int]()
+        while found := _QUOTE_OR_ESCAPE[quote].search(self.text, at):
+            at = found.end()
+            if found[0] == "\\":
+                at += 1
+            elif _AFTER_STRING.match(self.text, at):
+                return self._checked_end(at, doubts)
+            elif not _APOSTROPHE.match(self.text, at - 2):
+                doubts.append(at - 1)
+        return None
+
+    def _checked_end(self, end: int, doubts: list[int]) -> int | None:
+        """`end`, or the first doubtful quote where a key stands in between: the string ended there, unnoticed."""
+        if doubts and _KEY_INSIDE.search(self.text, doubts[0], end + 1):
+            self.returns += 1
+            if self.returns > _MAX_RETURNS or end - doubts[0] > _MAX_RETURN_CHARS:
+                return None
+            end, doubts = doubts[0] + 1, doubts[:1]
+        self.doubts += doubts
+        return end
 
     def _list(self, piece: Piece) -> None:
         if not self.open:
@@ -159,15 +198,3 @@ class _Scanner:
             parts += [self.text[done:start], " " * (end - start)]
             done = end
         return "".join([*parts, self.text[done:]])
-
-
-def _string_end(text: str, start: int, quote: str) -> int | None:
-    """Offset after the quote that closes the string opened at `start`, or None where nothing does."""
-    at = start + 1
-    while found := _QUOTE_OR_ESCAPE[quote].search(text, at):
-        at = found.end()
-        if found[0] == "\\":
-            at += 1
-        elif _AFTER_STRING.match(text, at):
-            return at
-    return None

@@ -144,8 +144,8 @@ def test_answer_schema_serves_users_own_models() -> None:
 
 class Tree(BaseModel):
     text: str
-    left: Optional["Tree"] = None
-    right: Optional["Tree"] = None
+    left: Tree | None = None
+    right: Tree | None = None
 
 
 @pytest.mark.parametrize(
