@@ -14,6 +14,7 @@ from synthgen.simulator.dice import Dice
 
 _MAX_DEPTH = 12
 _SHORT_CHARS = 40
+_FREE_TEXT = {"type": "string"}
 _PAD = " and thank you for looking into this"
 _FORMATS: Mapping[str, Callable[[Dice], str]] = {
     "date": lambda dice: f"20{dice.between(20, 29)}-{dice.between(1, 12):02d}-{dice.between(1, 28):02d}",
@@ -46,7 +47,9 @@ class SchemaWriter:
         return self._value(self._root, 0, is_listed=False)
 
     def _value(self, schema: Any, depth: int, *, is_listed: bool) -> Any:
-        if not isinstance(schema, Mapping) or depth > _MAX_DEPTH:
+        if schema == _FREE_TEXT:  # most fields of most schemas; the long way costs as much as the sentence
+            return self._sentence()
+        if not isinstance(schema, dict) or depth > _MAX_DEPTH:
             return None
         schema = self._resolve(schema, depth)
         if "const" in schema:

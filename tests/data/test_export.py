@@ -18,7 +18,11 @@ ROWS = [
         "intent": "late",
         "id": f"r1:{i}",
         "synthetic": True,
-        "provenance": {"slot": "s1:x", "seeds": ["train:1", "train:2"], "nearest": {"id": "train:9", "similarity": 0.5}},
+        "provenance": {
+            "slot": "s1:x",
+            "seeds": ["train:1", "train:2"],
+            "nearest": {"id": "train:9", "similarity": 0.5},
+        },
     }
     for i in range(3)
 ]

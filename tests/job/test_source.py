@@ -65,13 +65,22 @@ seed: 0
             "job.yaml:6: models[0].limits.request_per_min: unknown key 'request_per_min'; "
             "did you mean 'requests_per_min'?",
         ),
-        (GOOD + "checks:\n  - {check: lenth}\n", "job.yaml:7: checks[0]: no check is called 'lenth'; did you mean 'length'?"),
+        (
+            GOOD + "checks:\n  - {check: lenth}\n",
+            "job.yaml:7: checks[0]: no check is called 'lenth'; did you mean 'length'?",
+        ),
         (GOOD + "checks:\n  - {check: length, min_char: 3}\n", "job.yaml:7: checks[0].min_char: unknown key"),
-        (GOOD + "checks:\n  - {check: pattern, must_match: ['(']}\n", "job.yaml:7: checks[0].must_match: not a regular"),
+        (
+            GOOD + "checks:\n  - {check: pattern, must_match: ['(']}\n",
+            "job.yaml:7: checks[0].must_match: not a regular",
+        ),
         (GOOD + "budget: {max_usd: -1}\n", "job.yaml:6: budget.max_usd: should be greater than 0"),
         (GOOD + "budget: {deadline: soon}\n", "job.yaml:6: budget.deadline: write a time of day"),
         (GOOD + "name: again\n", "job.yaml:6: name: written twice"),
-        (GOOD.replace("late: 3", "late: many"), "job.yaml:3: targets.late: rows of class 'late' must be a whole number"),
+        (
+            GOOD.replace("late: 3", "late: many"),
+            "job.yaml:3: targets.late: rows of class 'late' must be a whole number",
+        ),
         (GOOD.replace("{late: 3, lost: 4}", "7"), "with `data.label` set"),
         (GOOD.replace(", label: intent", ""), "targets by class need `data.label`"),
         (GOOD.replace("provider: local", "provider: openai"), "job.yaml:5: models[0]: needs `model:`"),

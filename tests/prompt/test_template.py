@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,8 +11,6 @@ from synthgen.data.prompts import builtin_names, load_template
 from synthgen.errors import JobError
 from synthgen.prompt import VARIABLES, parse_template
 from synthgen.records import Message, Row
-
-from pathlib import Path
 
 VALUES: dict[str, Any] = {
     "label": "late",
@@ -53,7 +52,9 @@ def test_template_without_tags_is_one_user_turn() -> None:
 
 def test_template_in_continue_mode_is_text() -> None:
     """`mode: continue` gives a text to go on with, and its stops."""
-    source = '---\nmode: continue\noutput: text\nstop: ["\\n"]\n---\n{% for s in seeds %}\n- {{ s.text }}\n{% endfor %}\n-'
+    source = (
+        '---\nmode: continue\noutput: text\nstop: ["\\n"]\n---\n{% for s in seeds %}\n- {{ s.text }}\n{% endfor %}\n-'
+    )
     prompt = parse_template(source, name="t.j2").render(VALUES)
     assert prompt.text == "- where is my parcel\n- it never came\n-"
     assert prompt.stop == ("\n",)
@@ -112,7 +113,9 @@ def test_builtin_template_renders_with_and_without_extras(name: str) -> None:
     template = parse_template(load_template(name, base=Path()).text, name=name)
     assert template.meta.description
     plain = template.render({**VALUES, "attributes": {}})
-    full = template.render({**VALUES, "language": "es", "instructions": "Mention the app.", "description": "late parcels"})
+    full = template.render(
+        {**VALUES, "language": "es", "instructions": "Mention the app.", "description": "late parcels"}
+    )
     for prompt in (plain, full):
         shown = prompt.text or "".join(m.content for m in prompt.messages)
         assert "where is my parcel" in shown
