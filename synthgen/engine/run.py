@@ -104,6 +104,7 @@ async def run_job(
         ProviderError: As `Session.run`.
     """
     started = time.monotonic()
+    _render_once(blueprint)
     _make_dir(run_dir)
     with RunLock(run_dir):
         journal = Journal.create(run_dir)
@@ -118,6 +119,14 @@ async def run_job(
             return _result(session, journal, run_dir, time.monotonic() - started)
         finally:
             journal.close()
+
+
+def _render_once(blueprint: Blueprint) -> None:
+    """Meet a template's mistakes before anything is opened or sent."""
+    if not blueprint.needs_vectors_to_plan:
+        maker = blueprint.slot_maker()
+        for label in blueprint.targets:
+            maker.make(label, 0)
 
 
 async def _work(session: Session) -> None:

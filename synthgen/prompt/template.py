@@ -84,7 +84,8 @@ class Template:
         try:
             text = self.body.render({**values, COLLECTOR: collected}).strip("\n")
         except (UndefinedError, SecurityError, TemplateError, TypeError, ValueError, ArithmeticError) as error:
-            raise JobError(f"{self._where(error)}: {error}", hint=_variables_hint()) from None
+            said = str(error).replace("'synthgen.records.Row object'", "a seed (it has .text, .label and .id)")
+            raise JobError(f"{self._where(error)}: {said}", hint=_variables_hint()) from None
         if self.meta.mode == "continue":
             return Prompt(text=text, output=self.meta.output, stop=tuple(self.meta.stop))
         messages = tuple(collected) or (Message("user", text.strip()),)

@@ -78,7 +78,8 @@ def _classify_transport(error: Exception) -> Failure:
         return Failure(FailureKind.FATAL, "tls", f"no secure connection: {said}", hint=hint, is_sent=False)
     if isinstance(error, aiohttp.ClientConnectorError | ConnectionRefusedError):
         hint = "is the server running, and is base_url its address?"
-        return Failure(FailureKind.TRANSIENT, "connect", f"cannot be reached: {said}", hint=hint, is_sent=False)
+        why = getattr(getattr(error, "os_error", error), "strerror", None) or said
+        return Failure(FailureKind.TRANSIENT, "connect", f"cannot be reached: {_short(why)}", hint=hint, is_sent=False)
     return Failure(FailureKind.TRANSIENT, "cut", f"the connection broke: {said}")
 
 

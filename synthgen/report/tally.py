@@ -92,7 +92,7 @@ class Tally:
             case EndpointPaused(endpoint, _, wait_s):
                 self.paused = (endpoint, self.clock() + wait_s)
             case Draining(reason, in_flight):
-                self.note = f"{reason}: waiting for {in_flight} answers already paid for"
+                self.note = f"{reason}: letting {in_flight} requests in flight land"
 
     def _start(self, event: RunStarted) -> None:
         self.name, self.usage = event.name, event.usage
