@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
-
-if TYPE_CHECKING:
-    from synthgen.journal import StoredRow
 
 FORMATS = ["jsonl", "csv", "parquet"]
 
@@ -25,6 +20,7 @@ def command(run_dir: Path, file_format: str | None, output: Path) -> None:
     """
     import orjson
 
+    from synthgen.api import as_exported
     from synthgen.data.export import write_rows
     from synthgen.errors import JobError
     from synthgen.journal import Journal
@@ -44,29 +40,10 @@ def command(run_dir: Path, file_format: str | None, output: Path) -> None:
             "template": meta["template_id"],
             "fingerprint": orjson.loads(meta["fingerprint"]),
         }
-        rows = (_exported(row, meta) for row in journal.rows(accepted=True))
+        rows = (as_exported(row, meta) for row in journal.rows(accepted=True))
         count = write_rows(rows, output=output, format=chosen, manifest=manifest)
     finally:
         journal.close()
     click.echo(f"{count:,} rows written to {output}")
     if not manifest["is_complete"]:
         click.echo("synthgen: the run has not met its targets yet; these are the rows so far", err=True)
-
-
-def _exported(row: StoredRow, meta: Mapping[str, str]) -> dict[str, Any]:
-    label_field = meta["label_field"]
-    return {
-        **row.fields,
-        **({label_field: row.label} if label_field else {}),
-        "id": row.row_id,
-        "synthetic": True,
-        "provenance": {
-            "slot": row.slot_id,
-            "template": meta["template_id"],
-            "model": row.model,
-            "seeds": row.draft.get("seeds", []),
-            "attributes": row.draft.get("attributes", {}),
-            "nearest": {name: row.nearest.get(name) for name in ("id", "similarity", "pool")},
-            "checks": row.results,
-        },
-    }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from synthgen.cli.loading import load_blueprint
+from synthgen.api import load_blueprint
 
 if TYPE_CHECKING:
     from synthgen.engine.estimate import Estimate

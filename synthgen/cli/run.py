@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from synthgen.cli.loading import load_blueprint
-
 if TYPE_CHECKING:
     from synthgen.engine.run import RunResult
 
@@ -39,29 +37,13 @@ def command(
     Exit codes: 0 targets met, 2 a file or argument of yours, 3 the model's side, 4 the disk, 5 a budget or the
     deadline ended it, 6 a class starved, 130 interrupted.
     """
-    import functools
-
-    import anyio
-
-    from synthgen.engine.run import run_job
-    from synthgen.providers.opening import open_provider
+    from synthgen import api
     from synthgen.report.progress import open_progress
 
-    blueprint = load_blueprint(job)
-    run_dir = out or Path("runs") / blueprint.job.name
     with open_progress(is_quiet=quiet) as progress:
-        work = functools.partial(
-            run_job, blueprint, run_dir, open_provider=open_provider, observe=progress.observe, on_change=on_change
-        )
-        result = anyio.run(work, backend="asyncio", backend_options={"use_uvloop": _has_uvloop()})
+        result = api.run(job, out=out, on_change=on_change, observe=progress.observe)
     _show(result, as_json=as_json, quiet=quiet)
     context.exit(result.exit_code)
-
-
-def _has_uvloop() -> bool:
-    import importlib.util
-
-    return importlib.util.find_spec("uvloop") is not None
 
 
 def _show(result: RunResult, *, as_json: bool, quiet: bool) -> None:

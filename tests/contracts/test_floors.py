@@ -15,7 +15,7 @@ FLOORS: dict[str, int] = {
     **dict.fromkeys(["providers", "encoders", "journal", "data"], 2),
     **dict.fromkeys(["engine"], 3),
     **dict.fromkeys(["recipes", "quality", "report"], 4),
-    **dict.fromkeys(["cli", "simulator", "testing", "__init__", "__main__"], 5),
+    **dict.fromkeys(["cli", "api", "simulator", "testing", "__init__", "__main__"], 5),
 }
 PURE = {room for room, floor in FLOORS.items() if floor == 1}
 OUTSIDE = {"asyncio", "anyio", "aiohttp", "openai", "sqlite3", "socket", "time", "threading", "subprocess", "random"}
