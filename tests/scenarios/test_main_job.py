@@ -6,10 +6,12 @@ import random
 import signal
 from pathlib import Path
 
+import numpy as np
 import orjson
 import pytest
 
-from tests.scenarios.scene import export, kill, run_json, simulator, start_run, synthgen, write_job
+from synthgen.encoders.hashing import HashingEncoder
+from tests.scenarios.scene import export, kill, run_json, simulator, start_run, synthgen, write_job, write_rows
 
 FAULTS = (
     "--duplicate-ratio",
@@ -51,6 +53,44 @@ def test_run_gives_the_same_bytes_at_any_concurrency(tmp_path: Path) -> None:
             exports[concurrency] = export(folder / "out")
     assert exports[1] == exports[8] == exports[256]
     assert len(exports[1].splitlines()) == 90
+
+
+def test_near_duplicates_and_labels_do_not_depend_on_timing(tmp_path: Path) -> None:
+    """With embeddings, a label classifier and diverse seeds: same bytes at one and at 64 in flight, before and after a
+    kill; no two rows at or above the threshold, none near a real row."""
+    checks = [
+        {"check": "duplicate", "threshold": 0.8},
+        {"check": "leakage", "threshold": 0.8},
+        {"check": "label", "min_probability": 0.05},
+    ]
+    changes = {
+        "targets": {"late": 60, "lost": 30},
+        "checks": checks,
+        "encoder": "hashing",
+        "prompt": {"template": "plain.j2", "seeds": 3, "items": 4, "pick": "diverse"},
+        "data": {"train": "train.csv", "test": "test.csv", "text": "text", "label": "intent"},
+    }
+    exports = []
+    with simulator(*FAULTS, *JITTER) as server:
+        for concurrency in (1, 64):
+            folder = tmp_path / str(concurrency)
+            job = write_job(folder, server.base_url, model={"limits": {"max_concurrency": concurrency}}, **changes)
+            write_rows(folder / "test.csv", labels={"late": 5})
+            if concurrency == 64:
+                before = server.stats()["granted"]
+                process = start_run(job, folder / "out")
+                server.wait_for(before + 10)
+                kill(process)
+            result = run_json(job, folder / "out")
+            assert result["exit"] == 0, result["stderr"]
+            exports.append(export(folder / "out"))
+    assert exports[0] == exports[1]
+    assert result["rejected"].get("near_duplicate", 0) > 0
+    rows = [orjson.loads(line) for line in exports[0].splitlines()]
+    vectors = HashingEncoder().encode([r["text"] for r in rows]).astype(np.float16).astype(np.float32)
+    similar = vectors @ vectors.T - 2 * np.eye(len(rows))
+    assert similar.max() < 0.8
+    assert all(r["provenance"]["nearest"]["similarity"] < 0.8 for r in rows)
 
 
 def test_run_killed_again_and_again_loses_nothing_and_buys_nothing_twice(tmp_path: Path) -> None:
