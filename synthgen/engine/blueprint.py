@@ -225,7 +225,10 @@ def _no_seeds(label: str, known: Sequence[str], path: Path, name: str) -> JobErr
 def _refuse_strangers(field: str, given: Mapping[str, Any], known: Mapping[str, Any], name: str) -> None:
     for label in given:
         if label not in known:
-            raise JobError(f"{name}: {field}.{label}: not among the targets ({', '.join(known)})")
+            raise JobError(
+                f"{name}: {field}.{label}: not among the targets ({', '.join(known)})",
+                hint="add it to `targets`, or remove it here",
+            )
 
 
 def _item_model(job: Job, base: Path, name: str) -> type[BaseModel]:

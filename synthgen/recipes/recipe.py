@@ -77,7 +77,10 @@ def resolve(job: Job, *, name: str) -> tuple[Job, Recipe]:
     if recipe is None:
         near = difflib.get_close_matches(job.recipe, RECIPES, n=1, cutoff=0.4)
         guess = f"; did you mean '{near[0]}'?" if near else ""
-        raise JobError(f"{name}: recipe: no recipe '{job.recipe}'{guess} (there are: {', '.join(RECIPES)})")
+        raise JobError(
+            f"{name}: recipe: no recipe '{job.recipe}'{guess} (there are: {', '.join(RECIPES)})",
+            hint="leave `recipe` out to take balance",
+        )
     own = list(job.checks or ())
     replaced = {check.check for check in own}
     checks = [c for c in (*(c for c in recipe.checks if c.check not in replaced), *own) if c.enabled]

@@ -38,11 +38,6 @@ def refused(job: Path, out: Path, *args: str, env: dict[str, str] | None = None)
         ({"schema": "nowhere:Model"}, 2, "schema: cannot import 'nowhere'"),
         ({"descriptions": {"stranger": "x"}}, 2, "descriptions.stranger: not among the targets"),
         ({"budget": {"max_usd": 1}}, 2, "the price of model 'sim'"),
-        (
-            {"encoder": "no/such/model", "checks": [{"check": "duplicate"}]},
-            2,
-            "encoder: 'no/such/model' cannot be loaded",
-        ),
         ({"model": {"api_key_env": "SYNTHGEN_TEST_KEY"}}, 2, "the environment variable SYNTHGEN_TEST_KEY"),
         ({"model": {"base_url": "ftp://x"}}, 2, "models[0].base_url: must start with http"),
         ({"language": "xx"}, 2, "language: Unknown language"),
@@ -55,6 +50,20 @@ def test_mistake_is_told_with_the_next_step(tmp_path: Path, changes: dict[str, A
     found, message = refused(job, tmp_path / "out")
     assert found == code
     assert said in message
+
+
+def test_unknown_encoder_is_told_and_what_was_answered_is_kept(tmp_path: Path) -> None:
+    """An encoder that cannot be loaded ends the run with exit 2; answers that came meanwhile are not lost."""
+    with simulator() as server:
+        job = write_job(tmp_path, server.base_url, encoder="./no-such-model", checks=[{"check": "duplicate"}])
+        code, message = refused(job, tmp_path / "out")
+        assert code == 2
+        assert "encoder: './no-such-model' cannot be loaded" in message
+        granted = server.stats()["granted"]
+        write_job(tmp_path, server.base_url, encoder="hashing", checks=[{"check": "duplicate"}])
+        assert synthgen("run", job, "--out", tmp_path / "out", "--quiet").returncode == 0
+        assert server.stats()["repeats"] <= 64, "only what was in flight is asked again"
+        assert granted > 0
 
 
 def test_template_with_an_undefined_variable_names_its_line(tmp_path: Path) -> None:
