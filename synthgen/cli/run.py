@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
 
 if TYPE_CHECKING:
+    from synthgen.engine.events import Event, Observer
     from synthgen.engine.run import RunResult
 
 
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
 @click.option("--out", type=click.Path(path_type=Path), help="Run directory.  [default: runs/NAME]")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object on the last line of stdout.")
 @click.option("--quiet", is_flag=True, help="No progress display.")
+@click.option("--events", type=click.Path(path_type=Path), help="Append every event to this file as JSON lines.")
 @click.option(
     "--on-change",
     type=click.Choice(["refuse", "keep"]),
@@ -30,6 +34,7 @@ def command(
     out: Path | None,
     as_json: bool,
     quiet: bool,
+    events: Path | None,
     on_change: Literal["refuse", "keep"],
 ) -> None:
     """Run JOB until every class has its rows; the same command again resumes after any stop or crash.
@@ -38,12 +43,24 @@ def command(
     deadline ended it, 6 a class starved, 130 interrupted.
     """
     from synthgen import api
+    from synthgen.report.event_log import EventLog
     from synthgen.report.progress import open_progress
 
-    with open_progress(is_quiet=quiet) as progress:
-        result = api.run(job, out=out, on_change=on_change, observe=progress.observe)
+    with ExitStack() as stack:
+        observers = [stack.enter_context(open_progress(is_quiet=quiet)).observe]
+        if events is not None:
+            observers.append(stack.enter_context(EventLog(events)).observe)
+        result = api.run(job, out=out, on_change=on_change, observe=_together(observers))
     _show(result, as_json=as_json, quiet=quiet)
     context.exit(result.exit_code)
+
+
+def _together(observers: Sequence[Observer]) -> Observer:
+    def observe(event: Event) -> None:
+        for tell in observers:
+            tell(event)
+
+    return observe
 
 
 def _show(result: RunResult, *, as_json: bool, quiet: bool) -> None:

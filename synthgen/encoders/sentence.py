@@ -39,8 +39,9 @@ class SentenceEncoder:
 
                 self._model: Any = SentenceTransformer(folder, device="cpu")
         except Exception as error:  # whatever a model's own loading code raises means the same to its user
+            said = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise JobError(
-                f"encoder: '{name}' cannot be loaded: {str(error).splitlines()[0] if str(error) else type(error).__name__}",
+                f"encoder: '{name}' cannot be loaded: {said}",
                 hint=f"use `encoder: {DEFAULT}` (comes with synthgen), `encoder: hashing`, or the folder of a "
                 "sentence-transformers model",
             ) from None
