@@ -19,6 +19,7 @@ $(READY): pyproject.toml constraints.txt
 
 demo: $(READY) ## generate two rare classes with the embedded model: no key, no network
 	$(BIN)/synthgen run examples/minority/job.yaml --out examples/minority/out
+	$(BIN)/synthgen export examples/minority/out --format csv --output examples/minority/out/rows.csv
 
 test: $(READY) ## run the tests
 	$(BIN)/python -m pytest -m 'not slow'

@@ -214,13 +214,14 @@ class Dispatcher:
         started = anyio.current_time()
         outcome = await _ask(endpoint, work.request)
         latency_s = anyio.current_time() - started
-        endpoint.limits.release()
         try:
             if isinstance(outcome, Answer):
                 await self._settle_answer(endpoint, work, estimate, outcome, latency_s)
             else:
                 self._settle_failure(endpoint, work, estimate, outcome, latency_s)
         finally:
+            # Only now, with the answer durable: what a crash can cost is never more than the places in flight.
+            endpoint.limits.release()
             self.in_flight -= 1
             self._changed.notify()
 

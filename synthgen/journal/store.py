@@ -387,7 +387,10 @@ def _translated(path: Path) -> Iterator[None]:
 
 def _hint(message: str) -> str:
     hints: Iterable[tuple[tuple[str, ...], str]] = (
-        (("full",), "free some disk space and run the same command again: nothing committed was lost"),
+        (
+            ("full", "disk i/o"),
+            "the disk is full or failing: free some space and run the same command again; nothing committed was lost",
+        ),
         (
             ("malformed", "not a database", "corrupt", "disk image"),
             "the file is damaged: restore it from a copy, or choose another --out; it was left as it is",

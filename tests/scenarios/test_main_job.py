@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -228,6 +230,23 @@ def test_faulty_server_still_gives_every_row(tmp_path: Path) -> None:
         result = run_json(job, tmp_path / "out")
     assert result["exit"] == 0, result["stderr"]
     assert result["accepted"] == {"late": 120, "lost": 60}
+
+
+def test_full_disk_stops_the_run_and_loses_nothing_committed(tmp_path: Path) -> None:
+    """A journal that cannot grow ends the run with exit 4 and the next step; with room again it goes on, and at most
+    what was in flight is asked again."""
+    concurrency = 4
+    with simulator() as server:
+        job = write_job(tmp_path, server.base_url, model={"limits": {"max_concurrency": concurrency}})
+        limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000))\n"
+        code = f"{limit}import sys; from synthgen.cli import main; sys.argv[0] = 'synthgen'; main()"
+        command = [sys.executable, "-c", code, "run", str(job), "--out", str(tmp_path / "out"), "--quiet"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 4, done.stderr
+        assert "Traceback" not in done.stderr
+        assert "nothing committed was lost" in done.stderr
+        assert run_json(job, tmp_path / "out")["exit"] == 0
+        assert server.stats()["repeats"] <= concurrency
 
 
 def test_second_run_on_one_directory_is_refused(tmp_path: Path) -> None:
