@@ -1,20 +1,40 @@
-"""Texts as the checks and dedup compare them: normal form, character n-grams, overlap."""
+"""Texts as the checks and dedup compare them: plain typography, normal form, character n-grams, overlap.
+
+Owns no decision: whoever compares has its own threshold.
+"""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 
-_NOT_WORD = re.compile(r"[\W_]+")
-_QUOTES = str.maketrans(dict.fromkeys("'’‘ʼ`´", ""))
+_APOSTROPHES = dict.fromkeys(map(ord, "‘’‚‛′´ʼ"), "'")
+_QUOTES = dict.fromkeys(map(ord, "“”„‟″«»"), '"')
+_DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−"), "-")
+_PLAIN = {**_APOSTROPHES, **_QUOTES, **_DASHES}
+_DROPPED = dict.fromkeys(map(ord, "'`"))
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff]")
+# What goes is listed, since what carries meaning cannot be: "£10" is not "$10", "-5" not "5", "c++" not "c", "3.5" not
+# "35", one emoji not another, and in Hindi or Thai a vowel is a mark that no word class (`\w`) holds.
+_PUNCTUATION = re.compile(r"""[!?;"()\[\]{}<>…¡¿*_~|\\/、。，！？；：「」]|(?<!\d)[.,:]|[.,:](?!\d)|-(?!\w)""")
+
+
+def straighten(text: str) -> str:
+    """`text` with curly quotes and typographic dashes written plainly; every character keeps its place."""
+    return text.translate(_PLAIN)
 
 
 def normalise(text: str) -> str:
-    """One spelling of what reads the same: Unicode compatibility form, case folded, apostrophes dropped, every other
-    run of punctuation and white space one space. Two texts are exact duplicates where these are equal and not empty."""
-    folded = unicodedata.normalize("NFKC", text).casefold().translate(_QUOTES)
-    words = _NOT_WORD.sub(" ", folded).strip()
-    return words or folded.strip()
+    """One spelling of what reads the same: Unicode compatibility form, case folded, apostrophes and invisible
+    characters dropped, every other run of punctuation and white space one space. Two texts are exact duplicates where
+    these are equal; a text of nothing but punctuation stays itself."""
+    folded = _compatible(_compatible(_INVISIBLE.sub("", text)).casefold())
+    return " ".join(_PUNCTUATION.sub(" ", folded.translate(_DROPPED)).split()) or folded.strip()
+
+
+def _compatible(text: str) -> str:
+    """NFKC with plain typography before, since it makes "´" a space and an accent, and after, since it makes quotes."""
+    return straighten(unicodedata.normalize("NFKC", straighten(text)))
 
 
 def char_ngrams(text: str, n: int = 3) -> frozenset[str]:

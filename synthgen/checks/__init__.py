@@ -1,4 +1,4 @@
-"""Judges of one row. Each says why, with evidence; none looks at any other row. (Written by the lead.)
+"""Judges of one row. Each says why, with evidence; none looks at any other row.
 
 `build_checks` makes the list a job asks for, cheapest first. Duplicates and leakage are `dedup`'s, labels `label`'s.
 """
@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from synthgen.checks.chatter import Chatter
 from synthgen.checks.label import LabelJudge
 from synthgen.checks.language import Language
 from synthgen.checks.length import Length
 from synthgen.checks.pattern import Pattern
-from synthgen.checks.phrases import Chatter, Refusal
 from synthgen.checks.placeholder import Placeholder
 from synthgen.checks.protocol import Check
+from synthgen.checks.refusal import Refusal
 from synthgen.checks.repetitive import Repetitive
 from synthgen.checks.seeds import CopiedSeed
 from synthgen.job import (

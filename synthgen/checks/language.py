@@ -1,7 +1,11 @@
-"""The text is in the language that was asked for, by `py3langid`.
+"""The text is in the language that was asked for, by `py3langid` (offline, deterministic).
 
-Every language the model knows competes, but only a clear verdict rejects: a short text in the right language often
-looks a little more like a neighbour of it.
+The usual languages compete, and a row is rejected where those that were asked for have next to no chance: a short text
+in the right language often looks a little more like a neighbour of it. Measured on real rows, short ones included
+(2026-11-21): wrongly rejected 0 of 10,003 (banking77), 2 of 3,196, 6 of 2,952, 2 of 3,016 and 7 of 3,068 (msbot_lu in
+en, es, fr, de) and 9 of 5,574 (sms_spam, about half of them Tamil, Bengali or Malay indeed); rightly rejected, where
+English was asked for, 90 % of the Spanish, 91 % of the French and 88 % of the German rows: most of the rest is too
+short to be judged.
 """
 
 from __future__ import annotations
@@ -13,19 +17,29 @@ from typing import Any
 from synthgen.errors import JobError
 from synthgen.records import Candidate, Reason, Rejection
 
-_LEAST_CHARS = 16
+_LEAST_CHARS = 12
 _LEAST_WORDS = 3
-MIN_PROBABILITY = 0.8
-USUAL = ("en", "es", "fr", "de", "it", "pt", "nl", "pl", "ru", "zh", "ja", "ko", "ar", "hi", "tr", "sv")
+_LAST_LATIN = "\u024f"
+MIN_PROBABILITY = 0.07
+# An emoji or a number reads as any language: something must have been recognised.
+_LEAST_RECOGNISED = 0.2
+# More languages that share the Latin script would cost right rows; those with a script of their own cost nothing.
+USUAL = (
+    *("en", "es", "fr", "de", "it", "pt", "nl", "pl", "sv", "tr", "vi"),
+    *("ru", "uk", "zh", "ja", "ko", "ar", "fa", "he", "hi", "bn", "ta", "te", "th", "el", "ka", "hy", "am"),
+)
 
 
 class Language:
-    """The text reads as one of `languages` (ISO 639-1), against the sixteen most usual ones.
+    """The languages asked for are not hopeless against the usual ones.
+
+    Texts under 12 characters or 3 words are not judged, unless they hold letters beyond the Latin alphabet.
+
+    Args:
+        languages: ISO 639-1 codes, any of which is right.
 
     Raises:
-        JobError: A language nobody knows.
-
-    Texts under 16 characters or 3 words are not judged, except where a script cannot be theirs.
+        JobError: A language that `py3langid` does not know.
     """
 
     name = "language"
@@ -35,25 +49,26 @@ class Language:
         _identifier(self._languages)
 
     def judge(self, candidate: Candidate) -> Rejection | None:
-        text = candidate.text
-        if text.isascii() and (len(text) < _LEAST_CHARS or len(text.split()) < _LEAST_WORDS):
+        if not _is_judged(candidate.text):
             return None
-        language, probability = _identify(text, self._languages)
-        if language in self._languages or probability < MIN_PROBABILITY:
+        chances = dict(_identifier(self._languages).rank(candidate.text))
+        wanted = sum(float(chances[language]) for language in self._languages)
+        best = max(chances, key=lambda language: float(chances[language]))
+        if wanted >= MIN_PROBABILITY or best in self._languages or chances[best] < _LEAST_RECOGNISED:
             return None
-        return Rejection(
-            Reason.LANGUAGE,
-            {"language": language, "probability": round(probability, 4), "wanted": list(self._languages)},
-        )
+        evidence = {"language": best, "probability": round(float(chances[best]), 4), "wanted": list(self._languages)}
+        return Rejection(Reason.LANGUAGE, {**evidence, "wanted_probability": round(wanted, 4), "min": MIN_PROBABILITY})
 
 
-def _identify(text: str, wanted: tuple[str, ...]) -> tuple[str, float]:
-    language, probability = _identifier(wanted).classify(text)
-    return str(language), float(probability)
+def _is_judged(text: str) -> bool:
+    if len(text) >= _LEAST_CHARS and len(text.split()) >= _LEAST_WORDS:
+        return True
+    return any(character > _LAST_LATIN and character.isalpha() for character in text)
 
 
 @lru_cache(maxsize=8)
 def _identifier(wanted: tuple[str, ...]) -> Any:
+    """One model for each set of languages, loaded at first use (0.5 to 1 s)."""
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)

@@ -1,34 +1,59 @@
-"""Blanks the model left for somebody else to fill."""
+"""Blanks that were never filled in.
+
+A word in brackets is one, since a row to train on says "my order 5521" and not "my order [order number]". `[1]` is a
+citation and `[...]` an ellipsis: brackets count only around a word. HTML tags are markup, `<3` is a heart, `XXXX` in
+a text all in capitals is kisses. Of 30,889 real rows 18 are hit, and 17 of these are blanks, masked numbers or
+grammar notation indeed (tests/checks/test_real_rows.py holds it).
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from synthgen.records import Candidate, Reason, Rejection
 
-# `[1]` is a citation and `<3` a heart: brackets count only around words. Dates and numbers masked as XX do count.
-PLACEHOLDERS: tuple[str, ...] = (
-    r"\[[ ]*[A-Za-z][A-Za-z0-9 _'/#.-]{0,40}\]",
-    r"\{\{?[ ]*[A-Za-z_][A-Za-z0-9 _.-]{0,40}\}?\}",
-    r"<[ ]*[A-Za-z_][A-Za-z0-9 _/-]{1,40}>",
-    r"\bX{4,}\b|\bXX[-/]XX",
-    r"_{3,}",
-    r"%[A-Z][A-Z_]{2,}%|\$\{[A-Za-z_]{2,}\}",
+_TAGS = (
+    "a|abbr|article|aside|b|blockquote|body|br|button|code|div|em|footer|form|h[1-6]|head|header|hr|html|i|img|input"
+    "|label|li|link|main|meta|nav|ol|option|p|pre|s|script|section|select|small|span|strong|style|sub|sup|table"
+    "|tbody|td|th|thead|title|tr|u|ul"
 )
+_BLANK = r"(?:name|date|time|number|amount|address|e-?mail|phone|account|order|company|city|location|product)"
+_PATTERNS = {
+    "variable": re.compile(r"%\(\w+\)[sdf]|%[A-Z_]{3,}%|\$\{\w+\}|\$[A-Z]+_[A-Z_]+\b"),
+    "square": re.compile(r"\[\s*(?!sic\])[^\W\d][\w ./,:'#&|-]{0,60}\]"),
+    "curly": re.compile(r"(?<!\$)\{\{?\s*[^\W\d][^{}\n]{0,60}\}\}?"),
+    "angle": re.compile(rf"<(?!/?(?:{_TAGS})\b)(?![^<>]*\d{{4}})[^\W\d][\w ./'-]{{0,40}}>", re.IGNORECASE),
+    "insert": re.compile(r"\b[Ii]nsert\s+(?:your\s+\w+|(?:\w+\s+){1,3}here)\b|\bINSERT\s+[A-Z]{2,}\b"),
+    "round": re.compile(rf"\((?:your|insert|customer|the)\s+(?:\w+\s+)?{_BLANK}\)", re.IGNORECASE),
+    "crossed": re.compile(r"X{4,}|[$€£#]\s?X{2,}\b|\bX{2,}[-/.]X{2,}\b"),
+    "underline": re.compile(r"_{3,}"),
+    "filler": re.compile(r"\blorem ipsum\b", re.IGNORECASE),
+}
 
 
 class Placeholder:
-    """Finds `[Name]`, `{order_id}`, `<date>`, `XXXX`, `___`; what `allow` lists literally is fine."""
+    """Rejects blanks, less the literal ones that the data really uses.
+
+    Args:
+        allow: Blanks that are none, brackets included, case ignored.
+    """
 
     name = "placeholder"
 
     def __init__(self, allow: Sequence[str] = ()) -> None:
-        self._allow = frozenset(a.casefold() for a in allow)
-        self._pattern = re.compile("|".join(f"(?:{p})" for p in PLACEHOLDERS))
+        self._allowed = frozenset(phrase.casefold() for phrase in allow)
 
     def judge(self, candidate: Candidate) -> Rejection | None:
-        for found in self._pattern.finditer(candidate.text):
-            if found[0].casefold() not in self._allow:
-                return Rejection(Reason.PLACEHOLDER, {"found": found[0]})
+        for rule, phrase, at in _placeholders(candidate.text):
+            if phrase.casefold() not in self._allowed:
+                return Rejection(Reason.PLACEHOLDER, {"rule": rule, "phrase": phrase, "at": at})
         return None
+
+
+def _placeholders(text: str) -> Iterator[tuple[str, str, int]]:
+    for rule, pattern in _PATTERNS.items():
+        if rule == "crossed" and text.isupper():  # in capitals, XXXX is kisses (sms_spam)
+            continue
+        for found in pattern.finditer(text):
+            yield rule, found[0], found.start()

@@ -1,43 +1,61 @@
-"""Loops, which weak models fall into: the same words, characters or digits over and over."""
+"""Loops: what weak models fall into when they do not know how to end."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
+from typing import Any
 
 from synthgen.records import Candidate, Reason, Rejection
-from synthgen.text import normalise
 
-_SAME_CHARACTER = re.compile(r"([^\W\d_])\1{7,}|([^\w\s.!?*=~-])\2{7,}")
-_SAME_CHUNK = re.compile(r"([^\W_]{2,12}?)\1{4,}")
-_SAME_WORD = re.compile(r"\b(\w+)(?:\W+\1\b){3,}")
-_LONG_DIGITS = re.compile(r"\d{21,}")
-_SEARCHED_CHARS = 4000
-_LEAST_TRIGRAMS = 4
+_WORD = re.compile(r"\w+(?:['’]\w+)*")
+_NGRAM = 3
+# Shorter texts repeat words on purpose: "no no no no stop talking", "very very very very bad".
+_MIN_WORDS = 8
+# Emphasis is shorter ("sooooooooo", "hi hi hi hi hi hi", 13 kisses), rows of dots and stars are decoration.
+_CHARACTER_LOOP = re.compile(r"([^\W_])\1{19,}")
+_UNIT_LOOP = re.compile(r"([^\W_][^\n]{1,23}?)\1{4,}")
+_MIN_LOOP_CHARS = 30
+_DIGITS = re.compile(r"\d(?:[ \-]?\d){31,}")
+# The loops of longer texts show in their beginning, too.
+_MAX_CHARS = 20_000
 
 
 class Repetitive:
-    """Finds one character eight times, a chunk five times, a word four times on end, over twenty digits, or too
-    many word 3-grams that came before in the same text.
+    """Rejects runs of the same characters, chunks or digits, and texts that mostly repeat themselves.
 
     Args:
-        max_repeat_ratio: Share of the word 3-grams that may be repeats.
+        max_repeat_ratio: Share of the word 3-grams that may be repeats of an earlier one.
     """
 
     name = "repetitive"
 
     def __init__(self, max_repeat_ratio: float) -> None:
-        self._max_repeat_ratio = max_repeat_ratio
+        self._max_ratio = max_repeat_ratio
 
     def judge(self, candidate: Candidate) -> Rejection | None:
-        text = candidate.text[:_SEARCHED_CHARS].casefold()
-        for pattern in (_SAME_CHARACTER, _SAME_WORD, _SAME_CHUNK, _LONG_DIGITS):
-            if found := pattern.search(text):
-                return Rejection(Reason.REPETITIVE, {"found": found[0][:80]})
-        words = normalise(candidate.text).split()
-        trigrams = list(zip(words, words[1:], words[2:], strict=False))
-        if len(trigrams) < _LEAST_TRIGRAMS:
+        text = candidate.text[:_MAX_CHARS]
+        evidence = _loop(text) or self._repeats(text)
+        return None if evidence is None else Rejection(Reason.REPETITIVE, evidence)
+
+    def _repeats(self, text: str) -> dict[str, Any] | None:
+        words = [word.casefold() for word in _WORD.findall(text)]
+        if len(words) < _MIN_WORDS:
             return None
-        ratio = round(1 - len(set(trigrams)) / len(trigrams), 4)
-        if ratio <= self._max_repeat_ratio:
+        grams = [tuple(words[i : i + _NGRAM]) for i in range(len(words) - _NGRAM + 1)]
+        counts = Counter(grams)
+        ratio = (len(grams) - len(counts)) / len(grams)
+        if ratio <= self._max_ratio:
             return None
-        return Rejection(Reason.REPETITIVE, {"repeat_ratio": ratio, "max_repeat_ratio": self._max_repeat_ratio})
+        most, times = counts.most_common(1)[0]
+        evidence = {"rule": "repeated_words", "repeat_ratio": round(ratio, 4), "max_repeat_ratio": self._max_ratio}
+        return {**evidence, "phrase": " ".join(most), "times": times}
+
+
+def _loop(text: str) -> dict[str, Any] | None:
+    for rule, pattern in (("character_loop", _CHARACTER_LOOP), ("digits", _DIGITS), ("unit_loop", _UNIT_LOOP)):
+        for found in pattern.finditer(text):
+            if rule != "unit_loop" or len(found[0]) >= _MIN_LOOP_CHARS:
+                unit = found[1] if pattern.groups else found[0]
+                return {"rule": rule, "phrase": found[0][:120], "unit": unit[:60], "at": found.start()}
+    return None

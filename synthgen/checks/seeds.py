@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from synthgen.records import Candidate, Reason, Rejection
 from synthgen.text import char_ngrams, jaccard, normalise
 
@@ -21,12 +23,20 @@ class CopiedSeed:
         self._max_overlap_ratio = max_overlap_ratio
 
     def judge(self, candidate: Candidate) -> Rejection | None:
-        form, grams = normalise(candidate.text), char_ngrams(candidate.text)
+        form = normalise(candidate.text)
+        grams = char_ngrams(form)
         for seed_id, seed in zip(candidate.seeds, candidate.seed_texts, strict=True):
-            seed_form = normalise(seed)
-            overlap = jaccard(grams, char_ngrams(seed))
+            seed_form, seed_grams = _seed(seed)
+            overlap = jaccard(grams, seed_grams)
             holds_it = len(seed_form) >= _LEAST_CONTAINED_CHARS and f" {seed_form} " in f" {form} "
             if holds_it or overlap >= self._max_overlap_ratio:
                 evidence = {"id": seed_id, "text": seed, "overlap_ratio": round(overlap, 4), "contains_seed": holds_it}
                 return Rejection(Reason.COPIED_SEED, {**evidence, "max_overlap_ratio": self._max_overlap_ratio})
         return None
+
+
+@lru_cache(maxsize=4096)
+def _seed(text: str) -> tuple[str, frozenset[str]]:
+    """Normal form and n-grams of a seed: the same few rows are shown again and again."""
+    form = normalise(text)
+    return form, char_ngrams(form)

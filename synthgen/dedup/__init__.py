@@ -1,4 +1,4 @@
-"""Is a row new? Exact by normal form, near by embedding; against accepted, real and test rows. (Written by the lead.)"""
+"""Is a row new? Exact by normal form, near by embedding; against accepted, real and test rows."""
 
 from synthgen.dedup.decide import Deduplicator
 from synthgen.dedup.index import Neighbour, VectorIndex

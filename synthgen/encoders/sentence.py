@@ -35,9 +35,7 @@ class SentenceEncoder:
         folder = _bundled_folder() if name == DEFAULT else name
         try:
             with _quiet():
-                from sentence_transformers import SentenceTransformer
-
-                self._model: Any = SentenceTransformer(folder, device="cpu")
+                self._model: Any = _load(folder)
         except Exception as error:  # whatever a model's own loading code raises means the same to its user
             said = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise JobError(
@@ -62,6 +60,19 @@ class SentenceEncoder:
         return np.asarray(vectors, dtype=np.float32)
 
 
+def _load(name: str) -> Any:
+    """From this machine where it is here; only else is the hub asked, which takes over a minute to say that it cannot
+    be reached."""
+    from sentence_transformers import SentenceTransformer
+
+    try:
+        return SentenceTransformer(name, device="cpu", local_files_only=True)
+    except (OSError, ValueError):
+        if Path(name).exists():
+            raise
+        return SentenceTransformer(name, device="cpu")
+
+
 def _bundled_folder() -> str:
     spec = importlib.util.find_spec(_BUNDLE)
     locations = spec.submodule_search_locations if spec else None
@@ -82,9 +93,10 @@ def _weights_digest(folder: Path) -> str:
 def _quiet() -> Iterator[None]:
     """Keep loading bars and advice off the terminal, where the progress display lives."""
     loggers = [logging.getLogger(n) for n in ("sentence_transformers", "transformers", "huggingface_hub")]
-    levels = [logger.level for logger in loggers]
     before = {k: os.environ.get(k) for k in ("HF_HUB_DISABLE_PROGRESS_BARS", "TRANSFORMERS_VERBOSITY", "TQDM_DISABLE")}
     os.environ.update({"HF_HUB_DISABLE_PROGRESS_BARS": "1", "TRANSFORMERS_VERBOSITY": "error", "TQDM_DISABLE": "1"})
+    importlib.import_module("sentence_transformers")  # sets log levels of its own, once: ours come after
+    levels = [logger.level for logger in loggers]
     try:
         for logger in loggers:
             logger.setLevel(logging.ERROR)

@@ -14,10 +14,13 @@ _COUNT_WORDS = {
     "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7,
     "eight": 8, "nine": 9, "ten": 10, "twelve": 12, "fifteen": 15, "twenty": 20,
 }  # fmt: skip
-_COUNT = re.compile(
-    r"\b(?:write|generate|create|produce|give|list|make|compose|provide|return|invent|draft|need|want)\b"
-    r"[^.\n\d]{0,40}?\b(\d{1,3}|" + "|".join(_COUNT_WORDS) + r")\b(?!\s*(?:to\s+\d+\s+)?(?:char|word|letter|%))",
-    re.IGNORECASE,
+_NUMBER = r"[^.\n\d]{0,40}?\b(\d{1,3}|" + "|".join(_COUNT_WORDS) + r")\b(?!\s*(?:to\s+\d+\s+)?(?:char|word|letter|%))"
+_ASKING = r"(?:write|generate|create|produce|give|list|make|compose|provide|return|invent|draft)\b" + _NUMBER
+_LEAD_IN = r"\s*(?:(?:now|please|then),?\s+)*"
+# An order opens its line, else its sentence; only then does one in the middle count: seeds hold verbs and numbers too.
+_COUNTS = tuple(
+    re.compile(before + _ASKING, re.IGNORECASE | re.MULTILINE)
+    for before in (r"^" + _LEAD_IN, r"[.:;!?]" + _LEAD_IN, r"\b")
 )
 _CLASS = re.compile(
     r"\b(?:class|label|intent|category|topic)\b(?:\s+(?:is|of|named|called))?[\s:=\"'`*]{1,6}([\w-][\w .-]{0,60})", re.I
@@ -88,11 +91,12 @@ def _schema_of(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def _count_of(turns: list[str]) -> int | None:
-    for turn in reversed(turns):
-        found = _COUNT.search(turn)
-        if found:
-            word = found[1].lower()
-            return max(1, min(MAX_ITEMS, _COUNT_WORDS[word] if word in _COUNT_WORDS else int(word)))
+    for pattern in _COUNTS:
+        for turn in reversed(turns):
+            found = pattern.search(turn)
+            if found:
+                word = found[1].lower()
+                return max(1, min(MAX_ITEMS, _COUNT_WORDS[word] if word in _COUNT_WORDS else int(word)))
     return None
 
 

@@ -68,7 +68,8 @@ class Connection(asyncio.Protocol):
                     self._give_up(431, "The request's head is too large.")
                 return
             head = self._buffer[:end]
-            length = _content_length(head)
+            lowered = head.lower()
+            length = _content_length(head, lowered)
             if isinstance(length, Refusal):
                 self._give_up(length.status, length.message)
                 return
@@ -77,16 +78,16 @@ class Connection(asyncio.Protocol):
                 return
             body = self._buffer[start : start + length]
             self._buffer = self._buffer[start + length :]
-            self._answer(head, body)
+            self._answer(head, lowered, body)
 
-    def _answer(self, head: bytes, body: bytes) -> None:
+    def _answer(self, head: bytes, lowered: bytes, body: bytes) -> None:
         words = head.partition(b"\r\n")[0].decode("latin-1").split(" ")
         if len(words) != 3 or not words[2].startswith("HTTP/1."):
             self._give_up(400, "This is not HTTP/1.1.")
             return
-        connection = header(head, b"connection").lower()
+        connection = header(head, lowered, b"connection").lower()
         self._is_last = "close" in connection or (words[2] == "HTTP/1.0" and "keep-alive" not in connection)
-        reply = self._api.answer(words[0], words[1], header(head, b"authorization"), body)
+        reply = self._api.answer(words[0], words[1], header(head, lowered, b"authorization"), body)
         if reply.delay_s > 0:
             self._working = reply
             self._timer = self._loop.call_later(reply.delay_s, self._send_late)
@@ -128,9 +129,9 @@ class Connection(asyncio.Protocol):
         self._send(Reply(status, Refusal(status, message).as_body()))
 
 
-def header(head: bytes, name: bytes) -> str:
-    """Value of a header by its lower-case name, or the empty string."""
-    at = head.lower().find(b"\r\n" + name + b":")
+def header(head: bytes, lowered: bytes, name: bytes) -> str:
+    """Value of a header by its lower-case name, or the empty string; `lowered` is the head in lower case."""
+    at = lowered.find(b"\r\n" + name + b":")
     if at < 0:
         return ""
     start = at + len(name) + 3
@@ -138,10 +139,10 @@ def header(head: bytes, name: bytes) -> str:
     return head[start : end if end >= 0 else len(head)].strip().decode("latin-1")
 
 
-def _content_length(head: bytes) -> int | Refusal:
-    if header(head, b"transfer-encoding"):
+def _content_length(head: bytes, lowered: bytes) -> int | Refusal:
+    if header(head, lowered, b"transfer-encoding"):
         return Refusal(411, "Send the body with a Content-Length.")
-    text = header(head, b"content-length") or "0"
+    text = header(head, lowered, b"content-length") or "0"
     if not (text.isascii() and text.isdigit()):
         return Refusal(400, "Content-Length is not a number.")
     if len(text) > 12 or int(text) > MAX_BODY_BYTES:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections import deque
 
+_SOONEST_S = 1e-6
+
 
 class SlidingWindow:
     """At most `limit` in any `window_s` seconds. Pure: the caller brings the time."""
@@ -28,7 +30,7 @@ class SlidingWindow:
         for at, taken in self._grants:
             missing -= taken
             if missing <= 0:
-                return at + self.window_s - now
+                return max(_SOONEST_S, at + self.window_s - now)  # rounding makes it 0 while the grant still counts
         return self.window_s
 
     def take(self, now: float, amount: int = 1) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import Callable
 from types import TracebackType
@@ -15,6 +16,8 @@ from synthgen.simulator.stats import Statistics
 
 HOST = "127.0.0.1"
 _BACKLOG = 4096
+# Requests make no cycles; looking for them every 700 allocations cost a seventh of the throughput (2026-11-21).
+_GC_THRESHOLD = 100_000
 
 
 class Simulator:
@@ -96,6 +99,7 @@ def serve_until_signal(settings: SimulatorSettings, announce: Callable[[Simulato
     Raises:
         OSError: The port is taken.
     """
+    gc.set_threshold(_GC_THRESHOLD)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(_serve(settings, announce))
 

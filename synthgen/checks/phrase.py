@@ -1,0 +1,35 @@
+"""Looking for phrases: named regular expressions over plainly written text, and the evidence of a match."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from synthgen.text import straighten
+
+_MAX_PHRASE_CHARS = 120
+# Who speaks shows in the beginning; a bound keeps a hostile text from costing more.
+_MAX_CHARS = 20_000
+
+
+class Phrases:
+    r"""Named rules, tried in order on the text with straight quotes and dashes, case ignored.
+
+    Args:
+        rules: Alternatives of each rule, as regular expressions in which one space stands for any white space. `^`
+            and `$` match at every line, `\A` at the beginning of the text.
+    """
+
+    def __init__(self, rules: Mapping[str, Sequence[str]]) -> None:
+        flags = re.IGNORECASE | re.MULTILINE
+        self._rules = {name: re.compile("|".join(any_of).replace(" ", r"\s+"), flags) for name, any_of in rules.items()}
+
+    def find(self, text: str) -> dict[str, Any] | None:
+        """Evidence of the first rule that matches: its name, the words as they stand in `text`, and their offset."""
+        plain = straighten(text[:_MAX_CHARS])
+        for name, pattern in self._rules.items():
+            if found := pattern.search(plain):
+                phrase = text[found.start() : found.end()][:_MAX_PHRASE_CHARS]
+                return {"rule": name, "phrase": phrase, "at": found.start()}
+        return None
