@@ -1,4 +1,4 @@
-"""Texts to vectors. `open_encoder` finds the one a job names. (Written by the lead; tests welcome, no rewrite needed.)"""
+"""Texts to vectors. `open_encoder` finds the one a job names."""
 
 from synthgen.encoders.opening import open_encoder
 from synthgen.encoders.protocol import Encoder

@@ -1,4 +1,4 @@
-"""Any OpenAI-compatible server: OpenAI, vLLM, Ollama, llama.cpp, OpenRouter, ... (Written by the lead.)
+"""Any OpenAI-compatible server: OpenAI, vLLM, Ollama, llama.cpp, OpenRouter, ...
 
 The fast road: one aiohttp connection pool an endpoint and orjson both ways; the answer is parsed once and never becomes
 a model of the whole response. `transport: sdk` goes through the openai package instead (`openai_sdk`).

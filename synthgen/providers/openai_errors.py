@@ -1,4 +1,4 @@
-"""What every error of an OpenAI-compatible endpoint means. One table, total. (Written by the lead.)
+"""What every error of an OpenAI-compatible endpoint means. One table, total.
 
 401 403                                  fatal      key
 402, 429 that says quota or billing      fatal      quota

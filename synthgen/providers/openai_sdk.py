@@ -1,4 +1,4 @@
-"""The openai package as transport, for endpoints that want exactly its ways. Slower by a factor of ten. (Lead.)"""
+"""The openai package as transport, for endpoints that want exactly its ways. Slower by a factor of ten."""
 
 from __future__ import annotations
 

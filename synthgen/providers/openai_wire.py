@@ -1,4 +1,4 @@
-"""How a request is said to an OpenAI-compatible endpoint, and how its answer is read. (Written by the lead.)
+"""How a request is said to an OpenAI-compatible endpoint, and how its answer is read.
 
 Endpoints differ in what they take: a JSON schema, only a JSON mode, or neither; `max_tokens` or
 `max_completion_tokens`; a seed or none. `Dialect` is what has been found out about one endpoint.
