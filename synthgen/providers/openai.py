@@ -14,9 +14,10 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from synthgen.errors import JobError
 from synthgen.job import ModelConfig
 from synthgen.providers import openai_errors
-from synthgen.providers.openai_errors import EndpointError
+from synthgen.providers.openai_errors import EndpointError, Unencodable
 from synthgen.providers.openai_wire import Dialect, read_answer
 from synthgen.records import Answer, Failure, Request
 
@@ -51,9 +52,14 @@ class OpenAIProvider:
     Args:
         config: Address, model, parameters.
         api_key: The key, or None where the server needs none. It appears in no message.
+
+    Raises:
+        JobError: The key cannot stand in a header.
     """
 
     def __init__(self, config: ModelConfig, *, api_key: str | None) -> None:
+        if api_key and not (api_key.isascii() and api_key.isprintable()):
+            raise JobError(f"the key in {config.api_key_env} holds characters that cannot be sent")
         self._config, self._api_key = config, api_key
         self._dialect = Dialect()
         self._transport = _transport(config, api_key)
@@ -80,8 +86,9 @@ class OpenAIProvider:
             except EndpointError as error:
                 learned = self._dialect.learn(error, body)
                 if learned is None:
-                    raise
-                _log.warning("%s %s", self.endpoint, learned)
+                    raise (error.without(self._api_key) if self._api_key else error) from None
+                if learned:
+                    _log.warning("%s %s", self.endpoint, learned)
         raise EndpointError(400, "refuses every way of asking that is known", {})
 
     def classify(self, error: Exception) -> Failure:
@@ -130,8 +137,12 @@ class HttpTransport:
         import aiohttp
 
         timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=min(timeout_s, 15.0))
+        try:
+            data = orjson.dumps(body)
+        except TypeError as error:  # orjson's encoding error is one
+            raise Unencodable(str(error)) from None
         url = self._base_url + path
-        async with self._session.post(url, data=orjson.dumps(body), timeout=timeout, allow_redirects=False) as response:
+        async with self._session.post(url, data=data, timeout=timeout, allow_redirects=False) as response:
             raw = await response.read()
             headers = {k.lower(): v for k, v in response.headers.items()}
             if response.status != 200:

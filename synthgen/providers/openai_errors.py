@@ -3,9 +3,10 @@
 401 403                                  fatal      key
 402, 429 that says quota or billing      fatal      quota
 404                                      fatal      model or address
+3xx 405 410                              fatal      address: asking again anywhere would be refused alike
 429, and 503 or 529 that name a wait     throttled
 408 409 425 5xx                          transient
-every other 3xx and 4xx                  refused
+every other 4xx                          refused
 timeout, reset, cut body, unreachable    transient
 200 without an answer in it              transient  (or what its error object says)
 """
@@ -15,16 +16,23 @@ from __future__ import annotations
 import asyncio
 import email.utils
 import re
+import socket
 import ssl
 import time
 from collections.abc import Mapping
 from typing import Any
+
+import orjson
 
 from synthgen.records import Failure, FailureKind
 
 _QUOTA = re.compile(
     r"insufficient_quota|exceeded your current quota|billing|credit balance|insufficient (?:funds|credit)", re.I
 )
+# Some servers say "check your plan and billing" of a limit per minute: where a wait is named, it is a limit.
+_QUOTA_CODE = re.compile(r"insufficient_quota|billing", re.I)
+_MODEL_CODE = re.compile(r"model_not_found|unknown_model|invalid_model", re.I)
+_SAID_WAIT = re.compile(r"(?:try again|retry) (?:in|after) ((?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+)", re.I)
 _CONTENT_FILTER = re.compile(r"content[ _]?(?:filter|policy|management)|moderation", re.I)
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -45,6 +53,24 @@ class EndpointError(Exception):
         super().__init__(f"HTTP {status}: {_say(body)}")
         self.status, self.body, self.headers = status, body, headers
 
+    @property
+    def words(self) -> str:
+        """Everything it says: message, code, type and the parameter it names."""
+        return f"{_say(self.body)} {_code(self.body)}"
+
+    def without(self, secret: str) -> EndpointError:
+        """The same error with every occurrence of `secret` struck out, before any text of it is cut or logged."""
+        body = self.body
+        if isinstance(body, str):
+            body = body.replace(secret, "[key]")
+        else:
+            body = orjson.loads(orjson.dumps(body).replace(orjson.dumps(secret)[1:-1], b"[key]"))
+        return EndpointError(self.status, body, self.headers)
+
+
+class Unencodable(Exception):
+    """The request holds something that JSON cannot say; nothing was sent."""
+
 
 class BadBody(Exception):
     """A 200 whose body holds no answer."""
@@ -60,6 +86,11 @@ def classify(error: Exception) -> Failure:
         return _classify_status(error)
     if isinstance(error, Filtered):
         return Failure(FailureKind.REFUSED, "content_filter", str(error) or "withheld by a content filter")
+    if isinstance(error, Unencodable):
+        hint = "each of `params` must be a JSON value"
+        return Failure(FailureKind.REFUSED, "unencodable", _short(str(error)), hint=hint, is_sent=False)
+    if (failure := _classify_address(error)) is not None:  # some of these are ValueErrors as well
+        return failure
     if isinstance(error, BadBody | ValueError):
         return Failure(FailureKind.TRANSIENT, "bad_body", f"the server's answer cannot be read: {_short(str(error))}")
     if isinstance(error, TimeoutError | asyncio.TimeoutError):
@@ -67,7 +98,7 @@ def classify(error: Exception) -> Failure:
     return _classify_transport(error)
 
 
-def _classify_transport(error: Exception) -> Failure:
+def _classify_address(error: Exception) -> Failure | None:
     import aiohttp
 
     said = _short(str(error) or type(error).__name__)
@@ -76,11 +107,20 @@ def _classify_transport(error: Exception) -> Failure:
     if isinstance(error, ssl.SSLError | aiohttp.ClientSSLError | aiohttp.ServerFingerprintMismatch):
         hint = "look at base_url: http or https?"
         return Failure(FailureKind.FATAL, "tls", f"no secure connection: {said}", hint=hint, is_sent=False)
-    if isinstance(error, aiohttp.ClientConnectorError | ConnectionRefusedError):
+    return None
+
+
+def _classify_transport(error: Exception) -> Failure:
+    import aiohttp
+
+    said = _short(str(error) or type(error).__name__)
+    if isinstance(error, aiohttp.ClientConnectorError | ConnectionRefusedError | socket.gaierror):
         hint = "is the server running, and is base_url its address?"
         why = getattr(getattr(error, "os_error", error), "strerror", None) or said
         return Failure(FailureKind.TRANSIENT, "connect", f"cannot be reached: {_short(why)}", hint=hint, is_sent=False)
-    return Failure(FailureKind.TRANSIENT, "cut", f"the connection broke: {said}")
+    if isinstance(error, aiohttp.ClientError | OSError | EOFError):
+        return Failure(FailureKind.TRANSIENT, "cut", f"the connection broke: {said}")
+    return Failure(FailureKind.TRANSIENT, "unknown", f"unforeseen: {type(error).__name__}: {said}")
 
 
 def _classify_status(error: EndpointError) -> Failure:
@@ -88,13 +128,21 @@ def _classify_status(error: EndpointError) -> Failure:
     code = f"http_{status}"
     text = f"{said} {_code(error.body)}"
     wait_s = retry_after_s(error.headers)
+    if status == 429 and wait_s is None and (found := _SAID_WAIT.search(text)):
+        wait_s = _duration_s(found[1])
+    if status == 403 and _CONTENT_FILTER.search(text):
+        return Failure(FailureKind.REFUSED, "content_filter", said)
     if status in (401, 403):
         hint = "look at api_key_env: is the key right, and may it use this model?"
         return Failure(FailureKind.FATAL, code, f"refuses the key: {said}", hint=hint)
-    if status == 402 or (status == 429 and _QUOTA.search(text)):
+    is_quota = _QUOTA_CODE.search(_code(error.body)) or (wait_s is None and _QUOTA.search(text))
+    if status == 402 or (status == 429 and is_quota):
         hint = "add credit, then run the same command again: it goes on where it stopped"
         return Failure(FailureKind.FATAL, "quota", f"the quota is used up: {said}", hint=hint)
-    if status == 404:
+    if status < 400 or status in (405, 410):
+        hint = "look at base_url: it is where /chat/completions lives, and usually ends in /v1"
+        return Failure(FailureKind.FATAL, code, f"not the address: {said}", hint=hint)
+    if status == 404 or (status in (400, 422) and _MODEL_CODE.search(text)):
         known = "model" in text.lower()
         hint = "look at `model`: the server does not know this name" if known else "look at base_url: nothing is there"
         return Failure(FailureKind.FATAL, code, f"not found: {said}", hint=hint)
@@ -114,7 +162,8 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
         return value / 1000
     after = headers.get("retry-after", "").strip()
     if after:
-        return _number(after) if _number(after) is not None else _from_date(after) or _duration_s(after)
+        readings = (_number(after), _from_date(after), _duration_s(after))
+        return next((wait_s for wait_s in readings if wait_s is not None), None)
     resets = [
         _duration_s(value)
         for name, value in headers.items()
@@ -158,8 +207,11 @@ def _say(body: Any) -> str:
 
 
 def _code(body: Any) -> str:
-    inner = body.get("error") if isinstance(body, Mapping) else None
-    return f"{inner.get('code')} {inner.get('type')}" if isinstance(inner, Mapping) else ""
+    """Its machine-readable words. The openai package hands on the inner object, without `error` around it."""
+    inner = body.get("error", body) if isinstance(body, Mapping) else None
+    if not isinstance(inner, Mapping):
+        return ""
+    return " ".join(str(inner[name]) for name in ("code", "type", "param") if inner.get(name))
 
 
 def _short(text: str) -> str:

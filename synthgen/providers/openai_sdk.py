@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,7 +25,12 @@ class SdkTransport:
 
         # The package refuses to start without a key; servers that need none ignore this word.
         key = self._api_key or "none"
-        self._client = openai.AsyncOpenAI(base_url=self._base_url, api_key=key, max_retries=0)
+        client = openai.AsyncOpenAI(
+            base_url=self._base_url, api_key=key, max_retries=0, timeout=None, http_client=_http_client()
+        )
+        # The package reads these from variables that the job does not name.
+        client.organization = client.project = None
+        self._client = client
 
     async def close(self) -> None:
         await self._client.close()
@@ -32,14 +38,13 @@ class SdkTransport:
     async def post(self, path: str, body: Mapping[str, Any], *, timeout_s: float) -> tuple[Any, Mapping[str, str]]:
         import openai
 
-        client = self._client.with_options(timeout=timeout_s)
-        api = client.chat.completions if path == "/chat/completions" else client.completions
+        api = self._client.chat.completions if path == "/chat/completions" else self._client.completions
         known = {k: v for k, v in body.items() if k in _OWN}
         extra = {k: v for k, v in body.items() if k not in _OWN}
         try:
-            response = await api.with_raw_response.create(**known, extra_body=extra or None)
-        except openai.APITimeoutError:
-            raise TimeoutError from None
+            # The package's own timeout is for each read: a body that drips would never end.
+            async with asyncio.timeout(timeout_s):
+                response = await api.with_raw_response.create(**known, extra_body=extra or None)
         except openai.APIStatusError as error:
             headers = {k.lower(): v for k, v in error.response.headers.items()}
             raise EndpointError(error.status_code, error.body or error.message, headers) from None
@@ -49,11 +54,29 @@ class SdkTransport:
         return orjson.loads(response.content), headers
 
 
+def _http_client() -> Any:
+    """aiohttp below the package where it can: a third cheaper than its default, and no pool limit of its own."""
+    import openai
+
+    try:
+        return openai.DefaultAioHttpClient(timeout=None, follow_redirects=False)
+    except RuntimeError:  # a package without its aiohttp extra
+        return openai.DefaultAsyncHttpxClient(timeout=None, follow_redirects=False)
+
+
+_UNREACHED = {"ConnectError", "ClientConnectorError", "ConnectionRefusedError", "gaierror"}
+
+
 def _connection_error(error: Exception) -> Exception:
-    """Refused connections told apart from broken ones, as the fast transport does."""
-    cause = error.__cause__ or error.__context__
+    """Refused connections told apart from slow and broken ones, as the fast transport does.
+
+    The names on the chain of causes decide: over aiohttp the package calls a refused connection a timeout.
+    """
+    names: set[str] = set()
+    cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, ConnectionRefusedError) or "ConnectError" in type(cause).__name__:
-            return ConnectionRefusedError(str(cause) or "connection refused")
-        cause = cause.__cause__ or cause.__context__
-    return ConnectionResetError(str(error))
+        names |= {cls.__name__ for cls in type(cause).__mro__}
+        last, cause = cause, cause.__cause__ or cause.__context__
+    if names & _UNREACHED:
+        return ConnectionRefusedError(str(last) or "connection refused")
+    return TimeoutError() if "APITimeoutError" in names else ConnectionResetError(str(error))

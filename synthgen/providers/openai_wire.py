@@ -58,24 +58,27 @@ class Dialect:
             sent: The body that was refused.
 
         Returns:
-            What was learned, in words, where the same request should go again in the new dialect; else None.
+            What was learned, in words, where the same request should go again in the new dialect; the empty string
+            where another request has learned it already; else None.
         """
         if error.status not in (400, 404, 422, 501):
             return None
-        said = str(error)
+        said = error.words
         if "response_format" in sent and _ABOUT_FORMAT.search(said):
             refused: Structured = sent["response_format"]["type"]
-            if self.structured == refused:  # else another request has learned it already
-                self.structured = _NEXT[refused]
+            if self.structured != refused:
+                return ""
+            self.structured = _NEXT[refused]
             return f"takes no {refused}"
         if error.status == 400 and "max_tokens" in sent and _ABOUT_MAX_TOKENS.search(said):
-            self.renames_max_tokens = True
-            return "wants max_completion_tokens"
+            is_news, self.renames_max_tokens = not self.renames_max_tokens, True
+            return "wants max_completion_tokens" if is_news else ""
         if error.status in (400, 422) and _UNSUPPORTED.search(said):
             for name in _DROPPABLE:
                 if name in sent and re.search(rf"\b{name}\b", said):
+                    is_news = name not in self.dropped
                     self.dropped.add(name)
-                    return f"takes no {name}"
+                    return f"takes no {name}" if is_news else ""
         return None
 
 
@@ -109,8 +112,21 @@ def read_answer(body: Any, *, headers: Mapping[str, str], request: Request, mode
     return Answer(text, finish, usage, str(body.get("model") or model), _limit_headers(headers))
 
 
+_STATUS_OF = {
+    "insufficient_quota": 402,
+    "rate_limit_exceeded": 429,
+    "invalid_api_key": 401,
+    "model_not_found": 404,
+    "context_length_exceeded": 400,
+    "content_filter": 400,
+}
+
+
 def _status_in(error: Any) -> int:
+    """The status that an error inside a 200 stands for."""
     code = error.get("code") if isinstance(error, Mapping) else None
+    if isinstance(code, str):
+        code = int(code) if code.isascii() and code.isdigit() else _STATUS_OF.get(code)
     return code if isinstance(code, int) and 400 <= code < 600 else 502
 
 
@@ -119,6 +135,8 @@ def _text(choice: Mapping[str, Any]) -> str:
     content = message.get("content") if isinstance(message, Mapping) else choice.get("text")
     if isinstance(content, list):  # parts, as some servers send them
         content = "".join(str(p.get("text", "")) for p in content if isinstance(p, Mapping))
+    if not content and isinstance(message, Mapping):
+        content = message.get("refusal")  # the check for refusals should see its words
     return content if isinstance(content, str) else ""
 
 
@@ -126,8 +144,8 @@ def _usage(usage: Any, request: Request, text: str) -> Usage:
     found = usage if isinstance(usage, Mapping) else {}
     asked, answered = found.get("prompt_tokens"), found.get("completion_tokens")
     return Usage(
-        asked if isinstance(asked, int) else request.prompt.char_count() // _CHARS_A_TOKEN + 1,
-        answered if isinstance(answered, int) else len(text) // _CHARS_A_TOKEN + 1,
+        asked if isinstance(asked, int) and asked > 0 else request.prompt.char_count() // _CHARS_A_TOKEN + 1,
+        answered if isinstance(answered, int) and answered > 0 else len(text) // _CHARS_A_TOKEN + 1,
     )
 
 
