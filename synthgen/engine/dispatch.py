@@ -24,6 +24,7 @@ from synthgen.engine.retry import RetryPolicy, Tries, Verdict
 from synthgen.engine.signal import Signal
 from synthgen.engine.stop import Stop, StopKind
 from synthgen.engine.writer import JournalWriter
+from synthgen.errors import JobError
 from synthgen.journal import FailedSlot
 from synthgen.providers.protocol import Provider
 from synthgen.records import Answer, Completion, Failure, FailureKind, Message, Request, Slot, Usage
@@ -127,7 +128,11 @@ class Dispatcher:
         """
         while endpoint.down is None:
             await endpoint.limits.admit()
-            work = await self._take(endpoint)
+            try:
+                work = await self._take(endpoint)
+            except JobError as error:  # a template that fails for some slots only
+                self._stop.fail(error)
+                work = None
             if work is None:
                 endpoint.limits.release()
                 return

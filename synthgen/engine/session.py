@@ -32,6 +32,7 @@ from synthgen.engine.retry import RetryPolicy, Tries
 from synthgen.engine.signal import Signal
 from synthgen.engine.stop import Stop, StopKind
 from synthgen.engine.writer import JournalWriter
+from synthgen.errors import JobError
 from synthgen.journal import Journal
 from synthgen.providers.protocol import Provider
 from synthgen.records import Completion, Slot
@@ -77,7 +78,7 @@ class Session:
         self._train_rows = {row.id: row for row in blueprint.train.rows}
         self._unjudged: list[tuple[int, Landed]] = []
         self._slots: SlotMaker
-        self._dispatcher: Dispatcher
+        self._dispatcher: Dispatcher | None = None
         self._committer: Committer | None = None
 
     def _accounts(self) -> Mapping[str, ClassDemand]:
@@ -128,9 +129,8 @@ class Session:
         builder = PoolBuilder(self._blueprint, self._writer, self._encoding, self._observe)
         if self._blueprint.needs_vectors_to_plan:
             pools = await self._build_unless_stopped(builder)
-            if pools is None:
-                return
-            self._start_asking(tasks, self._blueprint.slot_maker(self._vectors_by_label(builder)))
+            if pools is not None:
+                self._start_asking(tasks, self._blueprint.slot_maker(self._vectors_by_label(builder)))
         else:
             self._start_asking(tasks, self._blueprint.slot_maker())
             pools = await self._build_unless_stopped(builder)
@@ -138,6 +138,8 @@ class Session:
             await self._commit(pools, tasks)
         await self._drain()
         await self._writer.flush()
+        if self.stop.error is not None:
+            raise self.stop.error
 
     async def _commit(self, pools: PoolJudge, tasks: anyio.abc.TaskGroup) -> None:
         """Judge and commit until every class is done or the run is stopped."""
@@ -164,7 +166,10 @@ class Session:
 
         async def build() -> None:
             nonlocal pools
-            pools = await builder.build()
+            try:
+                pools = await builder.build()
+            except JobError as error:
+                self.stop.fail(error)
             self._changed.notify()
 
         async with anyio.create_task_group() as building:
@@ -210,7 +215,7 @@ class Session:
     def _judge_row(self, slot: Slot, work: Work, completion: Completion) -> None:
         landed, complaint = self._row_judge.judge(slot, completion)
         can_reask = slot.request.prompt.messages and completion.step < self._blueprint.job.retry.max_reasks
-        if complaint is not None and can_reask and not self.stop.is_set:
+        if complaint is not None and can_reask and not self.stop.is_set and self._dispatcher is not None:
             self._dispatcher.ask_again(work, completion.text, complaint)
             return
         self._land(landed)
@@ -292,9 +297,11 @@ class Session:
 
     async def _drain(self) -> None:
         """Let what was sent land: it is paid for."""
-        if self._dispatcher.in_flight:
-            self._observe(Draining(self.stop.reason or "every class is done", self._dispatcher.in_flight))
-        while self._dispatcher.in_flight:
+        dispatcher = self._dispatcher
+        if dispatcher is not None and dispatcher.in_flight:
+            why = self.stop.reason or ("every class is done" if self.stop.error is None else "stopping")
+            self._observe(Draining(why, dispatcher.in_flight))
+        while dispatcher is not None and dispatcher.in_flight:
             await self._changed.wait()
         while self._committer is not None and self._committer.commit_ready():
             pass

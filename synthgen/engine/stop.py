@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import Enum
 
 from synthgen.engine.signal import Signal
+from synthgen.errors import SynthgenError
 
 
 class StopKind(Enum):
@@ -27,6 +28,7 @@ class Stop:
         self.kind: StopKind | None = None
         self.reason = ""
         self.hint: str | None = None
+        self.error: SynthgenError | None = None
         self._is_done = False
 
     @property
@@ -37,6 +39,11 @@ class Stop:
         """Every class is met or given up: nothing more is asked."""
         self._is_done = True
         self._changed.notify()
+
+    def fail(self, error: SynthgenError) -> None:
+        """The run cannot go on, and somebody must act; what is in flight still lands before `error` is raised."""
+        self.error = self.error or error
+        self.finish()
 
     def set(self, kind: StopKind, reason: str, *, hint: str | None = None) -> None:
         """Ask everyone to stop; later calls change nothing."""

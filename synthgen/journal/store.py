@@ -128,12 +128,10 @@ class Journal:
             raise JournalError(f"{run_dir}: no run here (no {JOURNAL_NAME})", hint="give the --out folder of a run")
         with _translated(path):
             connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, check_same_thread=False)
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version != len(MIGRATIONS):
-            raise JournalError(
-                f"{path}: journal version {version}, this synthgen reads {len(MIGRATIONS)}",
-                hint="resume the run once with this synthgen, or use the one that wrote it",
-            )
+            with contextlib.ExitStack() as stack:
+                stack.callback(connection.close)
+                _require_readable(connection, path)
+                stack.pop_all()
         return cls(path, connection)
 
     def close(self) -> None:
@@ -372,6 +370,17 @@ def _all_storable(value: Any) -> Any:
 def _storable(text: str) -> str:
     """Text that UTF-8 can hold: lone surrogates become replacement characters."""
     return text.encode("utf-8", "replace").decode() if not text.isascii() else text
+
+
+def _require_readable(connection: sqlite3.Connection, path: Path) -> None:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version == 0 or not connection.execute("SELECT 1 FROM meta WHERE key = 'fingerprint'").fetchone():
+        raise JournalError(f"{path}: the run here never began", hint="run its job again")
+    if version != len(MIGRATIONS):
+        raise JournalError(
+            f"{path}: journal version {version}, this synthgen reads {len(MIGRATIONS)}",
+            hint="resume the run once with this synthgen, or use the one that wrote it",
+        )
 
 
 @contextlib.contextmanager

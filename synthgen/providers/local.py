@@ -217,7 +217,9 @@ def _import_runtime() -> Any:
         with _patient_openmp():
             return importlib.import_module("xllamacpp")
     except ImportError as error:
-        raise JobError(f"models: the embedded model needs xllamacpp ({error})", hint=INSTALL_RUNTIME) from error
+        raise JobError(
+            f"models: the embedded model needs xllamacpp ({error})", hint=f"{INSTALL_RUNTIME} && {INSTALL_WEIGHTS}"
+        ) from error
 
 
 @contextmanager

@@ -38,7 +38,10 @@ class EventLog:
     def observe(self, event: Event) -> None:
         """Write one event."""
         facts = {"event": event_name(type(event)), "at": round(self._clock(), 6), **dataclasses.asdict(event)}
-        self._file.write(orjson.dumps(facts, default=_plain) + b"\n")
+        try:
+            self._file.write(orjson.dumps(facts, default=_plain) + b"\n")
+        except OSError:  # a full disk ends the run by its journal, with a clear message; the log only goes quiet
+            return
 
     def __enter__(self) -> Self:
         return self

@@ -147,6 +147,9 @@ def test_journal_samples_evenly(journal: Journal) -> None:
 def test_journal_can_be_read_while_it_is_written(tmp_path: Path) -> None:
     """`status` looks at a live run."""
     writer = Journal.create(tmp_path)
+    with pytest.raises(JournalError, match="never began"):
+        Journal.read(tmp_path)
+    writer.set_meta({"fingerprint": "{}"})
     writer.apply([completion(0)])
     reader = Journal.read(tmp_path)
     assert reader.answers() == 1
@@ -160,7 +163,9 @@ def test_journal_can_be_read_while_it_is_written(tmp_path: Path) -> None:
 
 def test_journal_of_a_newer_synthgen_is_refused(tmp_path: Path) -> None:
     """A file from the future is not guessed at, neither to write nor to read."""
-    Journal.create(tmp_path).close()
+    journal = Journal.create(tmp_path)
+    journal.set_meta({"fingerprint": "{}"})
+    journal.close()
     connection = sqlite3.connect(tmp_path / "journal.sqlite")
     connection.execute("PRAGMA user_version = 999")
     connection.close()

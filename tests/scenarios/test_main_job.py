@@ -109,7 +109,7 @@ def test_run_killed_again_and_again_loses_nothing_and_buys_nothing_twice(tmp_pat
         for _ in range(kills):
             before = server.stats()["granted"]
             process = start_run(job, tmp_path / "rough/out")
-            server.wait_for(before + chance.randint(1, 12))
+            server.wait_for(before + chance.randint(1, 8))
             assert kill(process) == -signal.SIGKILL
         result = run_json(job, tmp_path / "rough/out")
         bought_roughly = server.stats()["granted"] - bought_calmly
