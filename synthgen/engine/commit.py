@@ -14,7 +14,6 @@ from synthgen.engine.events import (
     SlotCommitted,
 )
 from synthgen.engine.writer import JournalWriter
-from synthgen.job import StarvationConfig
 from synthgen.journal import CommittedSlot
 from synthgen.records import Decision, Reason, Rejection
 
@@ -26,7 +25,6 @@ class Committer:
         demand: The classes' accounts; this is the only place that closes them.
         dedup: Holds the accepted rows.
         writer: Where decisions go.
-        starvation: When a class is given up.
         observe: Told of every row and slot.
     """
 
@@ -36,11 +34,9 @@ class Committer:
         demand: Demand,
         dedup: Deduplicator,
         writer: JournalWriter,
-        starvation: StarvationConfig,
         observe: Observer,
     ) -> None:
-        self._demand, self._dedup, self._writer = demand, dedup, writer
-        self._starvation, self._observe = starvation, observe
+        self._demand, self._dedup, self._writer, self._observe = demand, dedup, writer, observe
         self._landed: dict[tuple[str, int], Landed] = {}
 
     @property
@@ -102,7 +98,7 @@ class Committer:
     def _close_if_done(self, account: ClassDemand) -> None:
         if account.is_met:
             self._observe(ClassMet(account.label, account.accepted))
-        elif account.has_collapsed(self._starvation):
+        elif account.has_collapsed():
             account.is_starved = True
             recent = account.recent
             self._observe(ClassStarved(account.label, account.accepted, account.target, len(recent), sum(recent)))

@@ -28,6 +28,7 @@ class ClassDemand:
         label: The class.
         target: Accepted rows wanted.
         items: Rows asked for in each answer.
+        starvation: When the class is given up.
         accepted: Rows accepted.
         committed: Slots judged; the next ordinal to judge.
         next_ask: The next ordinal to ask.
@@ -40,7 +41,7 @@ class ClassDemand:
     label: str
     target: int
     items: int
-    patience: int
+    starvation: StarvationConfig
     accepted: int = 0
     committed: int = 0
     next_ask: int = 0
@@ -51,6 +52,14 @@ class ClassDemand:
     _brought: int = 0
     _known_rows: float = 0.0
     _unanswered: int = 0
+
+    def _looks_barren(self) -> bool:
+        """Whether a whole patience of answers waits to be judged and hardly a row of them survived: more is asked only
+        once these are judged, so that a class that brings nothing costs its patience and no more."""
+        landed = len(self.waiting) - self._unanswered
+        if len(self.waiting) < self.starvation.patience:
+            return False
+        return self._known_rows < self.starvation.min_yield_ratio * self.items * landed
 
     def resume(self, *, accepted: int, committed: int, recent: Sequence[int]) -> None:
         """Go on from what earlier sessions left: rows accepted, slots judged, rows from each of the last answers."""
@@ -82,6 +91,8 @@ class ClassDemand:
             return False
         if not self.waiting:
             return True
+        if self._looks_barren():
+            return False
         per_answer = self.yield_rows
         expected = self._known_rows + self._unanswered * per_answer
         share = min(1.0, per_answer / self.items)
@@ -117,11 +128,12 @@ class ClassDemand:
         self._answers += 1
         self._brought += accepted
         self.recent.append(accepted)
-        if len(self.recent) > self.patience:
+        if len(self.recent) > self.starvation.patience:
             self.recent.popleft()
 
-    def has_collapsed(self, config: StarvationConfig) -> bool:
+    def has_collapsed(self) -> bool:
         """Whether the last `patience` answers brought less than `min_yield_ratio` of the rows asked for."""
+        config = self.starvation
         if len(self.recent) < config.patience:
             return False
         return sum(self.recent) < config.min_yield_ratio * self.items * config.patience

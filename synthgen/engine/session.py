@@ -83,15 +83,15 @@ class Session:
 
     def _accounts(self) -> Mapping[str, ClassDemand]:
         """The classes' accounts, as earlier sessions left them."""
-        blueprint, patience = self._blueprint, self._blueprint.job.starvation.patience
+        blueprint, starvation = self._blueprint, self._blueprint.job.starvation
         accepted, committed = self._journal.accepted_counts(), self._journal.committed_counts()
         accounts = {}
         for label, target in blueprint.targets.items():
-            account = ClassDemand(label, target, blueprint.items, patience)
+            account = ClassDemand(label, target, blueprint.items, starvation)
             account.resume(
                 accepted=accepted.get(label, 0),
                 committed=committed.get(label, 0),
-                recent=self._journal.recent_yields(label, last=patience),
+                recent=self._journal.recent_yields(label, last=starvation.patience),
             )
             accounts[label] = account
         return accounts
@@ -147,7 +147,6 @@ class Session:
             demand=self.demand,
             dedup=pools.dedup,
             writer=self._writer,
-            starvation=self._blueprint.job.starvation,
             observe=self._observe,
         )
         tasks.start_soon(self._judge_pools, pools, self._committer)
@@ -290,7 +289,7 @@ class Session:
     def _give_up_collapsed(self) -> None:
         """Do not ask again for a class that an earlier session gave up, unless the job now has more patience."""
         for account in list(self.demand.open_classes()):
-            if account.has_collapsed(self._blueprint.job.starvation):
+            if account.has_collapsed():
                 account.is_starved = True
                 recent = account.recent
                 self._observe(ClassStarved(account.label, account.accepted, account.target, len(recent), sum(recent)))

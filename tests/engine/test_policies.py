@@ -24,7 +24,7 @@ from synthgen.records import Failure, FailureKind, Usage
 
 
 def demand_of(targets: dict[str, int], *, items: int = 4, window: int = 1000) -> Demand:
-    accounts = {label: ClassDemand(label, target, items, 100) for label, target in targets.items()}
+    accounts = {label: ClassDemand(label, target, items, StarvationConfig()) for label, target in targets.items()}
     return Demand(Interleaving(targets), accounts, window=window)
 
 
@@ -81,7 +81,7 @@ def test_demand_window_bounds_what_is_ahead() -> None:
 
 def test_demand_asks_less_when_answers_bring_more() -> None:
     """The observed yield replaces the guess."""
-    rich, poor = ClassDemand("a", 100, 5, 100), ClassDemand("a", 100, 5, 100)
+    rich, poor = ClassDemand("a", 100, 5, StarvationConfig()), ClassDemand("a", 100, 5, StarvationConfig())
     rich.resume(accepted=40, committed=10, recent=[4] * 10)
     poor.resume(accepted=40, committed=40, recent=[1] * 40)
 
@@ -99,15 +99,30 @@ def test_demand_asks_less_when_answers_bring_more() -> None:
 def test_starvation_needs_a_whole_window_of_evidence() -> None:
     """A class is given up after `patience` answers that brought too little, not one earlier; failures do not count."""
     config = StarvationConfig(patience=10, min_yield_ratio=0.1)
-    account = ClassDemand("a", 50, 5, config.patience)
+    account = ClassDemand("a", 50, 5, config)
     for _ in range(9):
         account.note_committed(0, is_failed=False)
     account.note_committed(0, is_failed=True)
-    assert not account.has_collapsed(config)
+    assert not account.has_collapsed()
     account.note_committed(4, is_failed=False)
-    assert account.has_collapsed(config)
+    assert account.has_collapsed()
     account.note_committed(5, is_failed=False)
-    assert not account.has_collapsed(config)
+    assert not account.has_collapsed()
+
+
+def test_barren_class_costs_its_patience_and_no_more() -> None:
+    """Where nothing is judged yet (an encoder is loading) and no row survives, asking stops after `patience` answers."""
+    config = StarvationConfig(patience=20)
+    account = ClassDemand("a", 1000, 5, config)
+    asked = 0
+    while account.is_wanted() and asked < 500:
+        ordinal = account.next_ordinal()
+        account.note_asked(ordinal)
+        account.note_landed(ordinal, 0)
+        asked += 1
+    assert asked == 20
+    account.note_committed(0, is_failed=False)
+    assert account.is_wanted(), "judged answers make room for more"
 
 
 class BudgetMachine(RuleBasedStateMachine):

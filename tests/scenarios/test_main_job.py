@@ -202,6 +202,7 @@ def test_starving_class_is_given_up_with_figures(tmp_path: Path) -> None:
         job = write_job(tmp_path, server.base_url, checks=checks, starvation={"patience": 15})
         result = run_json(job, tmp_path / "out")
         granted = server.stats()["granted"]
+        assert granted <= 120 / 4 * 1.5 + 15 + 64, "patience, and what was in flight meanwhile"
         again = run_json(job, tmp_path / "out")
         assert server.stats()["granted"] == granted, "a class given up is not paid for again"
     assert result["exit"] == again["exit"] == 6
