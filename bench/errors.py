@@ -6,6 +6,7 @@ python -m bench.errors
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -33,6 +34,7 @@ class Mistake:
     prepare: Callable[[Path, Server], object]
     command: str = "run job.yaml --quiet"
     key: str = "right"
+    max_file_bytes: int | None = None
 
 
 def _edit(folder: Path, name: str, old: str, new: str) -> None:
@@ -93,6 +95,7 @@ MISTAKES = (
     Mistake("A money budget without a known price", lambda f, s: _job(f, s.base_url, budget={"max_usd": 1})),
     Mistake("A run directory that holds something else", _strange, "run job.yaml --quiet --out thesis"),
     Mistake("A damaged journal", _damaged),
+    Mistake("A disk without room for the journal", lambda f, s: _job(f, s.base_url), max_file_bytes=150_000),
     Mistake(
         "Synthetic rows under a name that says evaluation",
         lambda f, s: _run(f, s),
@@ -101,7 +104,13 @@ MISTAKES = (
 )
 
 
-def _synthgen(folder: Path, command: str, key: str) -> subprocess.CompletedProcess[str]:
+def _synthgen(
+    folder: Path, command: str, key: str, max_file_bytes: int | None = None
+) -> subprocess.CompletedProcess[str]:
+    def narrow() -> None:
+        if max_file_bytes is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (max_file_bytes, max_file_bytes))
+
     return subprocess.run(
         [sys.executable, "-m", "synthgen", *command.split()],
         cwd=folder,
@@ -110,6 +119,7 @@ def _synthgen(folder: Path, command: str, key: str) -> subprocess.CompletedProce
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
+        preexec_fn=narrow,
     )
 
 
@@ -120,7 +130,7 @@ def _shown() -> Iterator[str]:
             with tempfile.TemporaryDirectory() as name:
                 folder = Path(name)
                 mistake.prepare(folder, server)
-                done = _synthgen(folder, mistake.command, mistake.key)
+                done = _synthgen(folder, mistake.command, mistake.key, mistake.max_file_bytes)
                 said = done.stdout.replace(str(folder) + "/", "").strip()
                 shown = f"$ synthgen {mistake.command}\n{said}\n(exit {done.returncode})"
                 yield f"## {mistake.title}\n\n```\n{shown}\n```\n"

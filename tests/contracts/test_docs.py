@@ -1,0 +1,62 @@
+"""The documents say what is so: job files in them parse, commands in them exist, links in them lead somewhere."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from synthgen.api import load_blueprint
+from synthgen.cli import cli
+from synthgen.job import parse_job
+
+ROOT = Path(__file__).parents[2]
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *ROOT.glob("examples/*/README.md")]
+
+
+def blocks(path: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", path.read_text(), re.DOTALL | re.MULTILINE)
+
+
+def test_readme_job_file_parses() -> None:
+    """The job file that the README shows is one that synthgen takes."""
+    (text,) = blocks(ROOT / "README.md", "yaml")
+    job = parse_job(text, name="README.md")
+    assert job.targets == {"card_arrival": 200}
+    parse_job(text.replace("    # base_url", "    base_url"), name="README.md with the other endpoint")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_commands_in_pages_exist(page: Path) -> None:
+    """Every `synthgen X` in a page is a command, with options it has."""
+    for name, rest in re.findall(r"^\s*(?:\$ )?synthgen ([a-z-]+)(.*)$", page.read_text(), re.MULTILINE):
+        assert name in cli.commands, (page.name, name)
+        known = {o for p in cli.commands[name].params for o in p.opts}
+        assert set(re.findall(r"--[a-z-]+", rest.partition("#")[0])) <= known, (page.name, name, rest)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_links_in_pages_lead_somewhere(page: Path) -> None:
+    """Relative links and pictures are there."""
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+        if "://" not in target:
+            assert (page.parent / target).exists(), (page.name, target)
+
+
+@pytest.mark.parametrize("job", sorted(ROOT.glob("examples/*/job.yaml")), ids=lambda p: p.parent.name)
+def test_example_jobs_are_ready_to_run(job: Path) -> None:
+    """Each example's job file, data and template fit together, and its first prompts render."""
+    blueprint = load_blueprint(job)
+    maker = blueprint.slot_maker()
+    assert [maker.make(label, 0).label for label in blueprint.targets] == list(blueprint.targets)
+
+
+def test_minority_example_keeps_train_and_test_apart() -> None:
+    """No test row is a training row, and the rare classes are rare."""
+    blueprint = load_blueprint(ROOT / "examples/minority/job.yaml")
+    assert blueprint.test is not None
+    train = {row.text.casefold() for row in blueprint.train.rows}
+    assert not train & {row.text.casefold() for row in blueprint.test.rows}
+    counts = sorted(len(rows) for rows in blueprint.train.by_label().values())
+    assert counts[1] <= 25 < 50 <= counts[2]
