@@ -6,7 +6,6 @@ Owns how a column is found and what counts as a usable row. Every value is read 
 from __future__ import annotations
 
 import difflib
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,8 +151,3 @@ def _near_files(path: Path) -> str:
     return (
         f"did you mean {near[0]}? paths are relative to the job file" if near else "paths are relative to the job file"
     )
-
-
-def label_counts(rows: Sequence[Row]) -> Counter[str]:
-    """Rows of each class."""
-    return Counter(row.label for row in rows)

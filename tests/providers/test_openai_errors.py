@@ -26,7 +26,7 @@ CONNECTION = ConnectionKey("127.0.0.1", 1, True, True, None, None, None)
 REQUEST = aiohttp.RequestInfo(URL("http://127.0.0.1/"), "POST", CIMultiDictProxy(CIMultiDict()))
 ARGUMENTS: dict[type[Exception], tuple[Any, ...]] = {
     aiohttp.ServerFingerprintMismatch: (b"a", b"b", "127.0.0.1", 1),
-    UnixClientConnectorError: ("/tmp/socket", CONNECTION, OSError(2, "gone")),
+    UnixClientConnectorError: ("socket", CONNECTION, OSError(2, "gone")),
     aiohttp.ClientConnectorCertificateError: (CONNECTION, ssl.CertificateError("self-signed")),
     aiohttp.ClientConnectorError: (CONNECTION, OSError(111, "refused")),
     aiohttp.ClientResponseError: (REQUEST, ()),
