@@ -31,11 +31,6 @@ class Interleaving:
         self._turns = [(labels[i], k) for _, i, k in order]
         self._places = {turn: place for place, turn in enumerate(self._turns)}
 
-    @property
-    def labels(self) -> list[str]:
-        """Classes that take part, in the order given."""
-        return list(self._shares)
-
     def place(self, label: str, ordinal: int) -> int:
         """Where the `ordinal`-th slot of `label` stands in the merged sequence."""
         cycle, turn = divmod(ordinal, self._shares[label])

@@ -102,10 +102,11 @@ def test_run_killed_again_and_again_loses_nothing_and_buys_nothing_twice(tmp_pat
     limits = {"limits": {"max_concurrency": concurrency}}
     kills = 5
     with simulator(*FAULTS, *JITTER) as server:
-        calm = write_job(tmp_path / "calm", server.base_url, model=limits)
+        targets = {"late": 300, "lost": 150}
+        calm = write_job(tmp_path / "calm", server.base_url, targets=targets, model=limits)
         assert run_json(calm, tmp_path / "calm/out")["exit"] == 0
         bought_calmly = server.stats()["granted"]
-        job = write_job(tmp_path / "rough", server.base_url, model=limits)
+        job = write_job(tmp_path / "rough", server.base_url, targets=targets, model=limits)
         for _ in range(kills):
             before = server.stats()["granted"]
             process = start_run(job, tmp_path / "rough/out")
