@@ -178,6 +178,9 @@ class Failure:
         hint: Next step, where there is one.
         retry_after_s: Seconds the far side asked to wait, or None.
         is_sent: Whether the request may have been processed (and billed) by the far side.
+        answer: The raw text behind it (an error body, an unreadable answer), without secrets, at most 64 KiB; None
+            where there was none.
+        usage: Tokens, where the far side said what the call cost although it brought no answer; money is not filled.
     """
 
     kind: FailureKind
@@ -186,6 +189,8 @@ class Failure:
     hint: str | None = None
     retry_after_s: float | None = None
     is_sent: bool = True
+    answer: str | None = None
+    usage: Usage | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,26 +1,39 @@
 """The run's file: every paid answer, every decision, in one SQLite database.
 
-`store` is the file itself, `migrations` its shape, `lock` who may write. Group commits belong to the engine.
+`store` is the file itself, `entries` what goes in and out, `migrations` its shape, `files` whether it is whole, `lock`
+who may write. Group commits belong to the engine.
 """
 
-from synthgen.journal.lock import RunLock
-from synthgen.journal.store import (
-    JOURNAL_NAME,
+from synthgen.journal.entries import (
     CommittedSlot,
     FailedSlot,
-    Journal,
+    Lease,
+    LimitChange,
+    Loss,
     StoredRow,
+    StoredSession,
+    StoredSlot,
     VectorEntry,
     Write,
 )
+from synthgen.journal.kept import ENCODER_KEY, vector_digest
+from synthgen.journal.lock import RunLock
+from synthgen.journal.store import JOURNAL_NAME, Journal
 
 __all__ = [
+    "ENCODER_KEY",
     "JOURNAL_NAME",
     "CommittedSlot",
     "FailedSlot",
     "Journal",
+    "Lease",
+    "LimitChange",
+    "Loss",
     "RunLock",
     "StoredRow",
+    "StoredSession",
+    "StoredSlot",
     "VectorEntry",
     "Write",
+    "vector_digest",
 ]

@@ -51,6 +51,40 @@ MIGRATIONS: tuple[str, ...] = (
         encoder TEXT NOT NULL, digest TEXT NOT NULL, vector BLOB NOT NULL, PRIMARY KEY (encoder, digest)
     ) WITHOUT ROWID;
     """,
+    """
+    -- One row for each process that worked on the run. `ended_at` stays NULL where it died. The lease is an upper bound
+    -- of what it may have in flight without a completion or a loss to show for it.
+    CREATE TABLE sessions (
+        id INTEGER PRIMARY KEY,
+        started_at REAL NOT NULL, ended_at REAL, status TEXT NOT NULL, reason TEXT NOT NULL, elapsed_s REAL,
+        lease_requests INTEGER NOT NULL DEFAULT 0, lease_input_tokens INTEGER NOT NULL DEFAULT 0,
+        lease_output_tokens INTEGER NOT NULL DEFAULT 0, lease_usd TEXT NOT NULL DEFAULT '0'
+    );
+
+    -- Calls that may have been billed and brought no answer; `crash` stands for a dead session's lease.
+    CREATE TABLE losses (
+        id INTEGER PRIMARY KEY,
+        label TEXT, ordinal INTEGER, step INTEGER, endpoint TEXT NOT NULL, code TEXT NOT NULL,
+        requests INTEGER NOT NULL, input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL, usd TEXT NOT NULL,
+        at REAL NOT NULL
+    );
+
+    ALTER TABLE failures ADD COLUMN answer TEXT;
+    ALTER TABLE failures ADD COLUMN input_tokens INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE failures ADD COLUMN output_tokens INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE failures ADD COLUMN usd TEXT NOT NULL DEFAULT '0';
+
+    CREATE TABLE limit_history (
+        id INTEGER PRIMARY KEY,
+        endpoint TEXT NOT NULL, at REAL NOT NULL, max_concurrency INTEGER NOT NULL, requests_per_s REAL,
+        in_flight INTEGER NOT NULL, why TEXT NOT NULL
+    );
+
+    -- Vectors of generated rows whose decisions were dropped, so that a replay does not encode them again.
+    CREATE TABLE row_vectors (
+        encoder TEXT NOT NULL, digest TEXT NOT NULL, vector BLOB NOT NULL, PRIMARY KEY (encoder, digest)
+    ) WITHOUT ROWID;
+    """,
 )
 
 

@@ -9,83 +9,30 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from decimal import Decimal
+from itertools import groupby
 from pathlib import Path
-from typing import Any, Self, TypeAlias
-
-import orjson
+from typing import Self
 
 from synthgen.errors import JournalError
+from synthgen.journal import kept, sessions
+from synthgen.journal.entries import (
+    CommittedSlot,
+    FailedSlot,
+    Lease,
+    LimitChange,
+    Loss,
+    StoredRow,
+    StoredSession,
+    StoredSlot,
+    VectorEntry,
+    Write,
+)
+from synthgen.journal.files import require_whole
 from synthgen.journal.migrations import MIGRATIONS, migrate
-from synthgen.records import Completion, Decision, Failure, Usage
+from synthgen.journal.rows import as_completion, as_json, as_row, as_storable, decision_values
+from synthgen.records import Completion, Usage
 
 JOURNAL_NAME = "journal.sqlite"
-
-
-@dataclass(frozen=True, slots=True)
-class FailedSlot:
-    """A slot given up."""
-
-    slot_id: str
-    label: str
-    ordinal: int
-    step: int
-    failure: Failure
-    endpoint: str
-    attempts: int
-    failed_at: float
-
-
-@dataclass(frozen=True, slots=True)
-class CommittedSlot:
-    """A slot that was judged, with what became of its items.
-
-    Attributes:
-        slot_id: Its id.
-        label: Its class.
-        ordinal: Its number within the class.
-        is_failed: Whether it was passed over because no answer could be had.
-        decisions: One for each item of its answer.
-    """
-
-    slot_id: str
-    label: str
-    ordinal: int
-    is_failed: bool
-    decisions: tuple[Decision, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class VectorEntry:
-    """A real row's encoded text, float16 bytes."""
-
-    encoder: str
-    digest: str
-    vector: bytes
-
-
-Write: TypeAlias = Completion | FailedSlot | CommittedSlot | VectorEntry
-
-
-@dataclass(frozen=True, slots=True)
-class StoredRow:
-    """An item as the journal has it: accepted where `reason` is None."""
-
-    row_id: str
-    slot_id: str
-    label: str
-    ordinal: int
-    item: int
-    reason: str | None
-    text: str
-    fields: Mapping[str, Any]
-    evidence: Mapping[str, Any]
-    nearest: Mapping[str, Any]
-    results: Mapping[str, Any]
-    draft: Mapping[str, Any]
-    model: str
-    vector: bytes | None
 
 
 class Journal:
@@ -102,18 +49,21 @@ class Journal:
     def create(cls, run_dir: Path) -> Self:
         """Open the journal of `run_dir` for writing, new or not.
 
+        Takes the same time whatever the size of the file; `synthgen journal verify` looks at every page.
+
         Raises:
-            JournalError: The file cannot be written, or is damaged.
+            JournalError: The file cannot be written, or is damaged; a damaged file is left as it is.
         """
         path = run_dir / JOURNAL_NAME
-        with _translated(path):
+        with _translated(path), contextlib.ExitStack() as stack:
+            require_whole(path)
             connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            stack.callback(connection.close)
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")
-            (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-            if verdict != "ok":
-                raise sqlite3.DatabaseError(verdict)
+            _require_size(connection, path)
             migrate(connection, str(path))
+            stack.pop_all()
         return cls(path, connection)
 
     @classmethod
@@ -127,7 +77,11 @@ class Journal:
         if not path.exists():
             raise JournalError(f"{run_dir}: no run here (no {JOURNAL_NAME})", hint="give the --out folder of a run")
         with _translated(path):
-            connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, check_same_thread=False)
+            if not path.stat().st_size:
+                require_whole(path)
+            connection = sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
+            )
             with contextlib.ExitStack() as stack:
                 stack.callback(connection.close)
                 _require_readable(connection, path)
@@ -145,11 +99,16 @@ class Journal:
         Raises:
             JournalError: The disk is full, or the file is damaged; nothing of `writes` was kept.
         """
+        with self._transaction():
+            for write in writes:
+                self._apply_one(write)
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
         with _translated(self.path):
             self._db.execute("BEGIN IMMEDIATE")
             try:
-                for write in writes:
-                    self._apply_one(write)
+                yield
                 self._db.execute("COMMIT")
             except BaseException:
                 with contextlib.suppress(sqlite3.Error):
@@ -162,24 +121,41 @@ class Journal:
                 self._insert_completion(write)
             case CommittedSlot():
                 self._insert_committed(write)
-            case FailedSlot(failure=failure):
-                self._db.execute(
-                    "INSERT OR REPLACE INTO failures VALUES (?,?,?,?,?,?,?,?,?,?)",
-                    (write.label, write.ordinal, write.step, write.slot_id, failure.kind, failure.code,
-                     failure.message, write.endpoint, write.attempts, write.failed_at),
-                )  # fmt: skip
+            case FailedSlot():
+                self._insert_failed(write)
             case VectorEntry():
                 values = (write.encoder, write.digest, write.vector)
                 self._db.execute("INSERT OR REPLACE INTO vectors VALUES (?,?,?)", values)
+            case Loss():
+                sessions.insert_loss(self._db, write)
+            case Lease():
+                sessions.set_lease(self._db, write)
+            case LimitChange():
+                self._db.execute(
+                    "INSERT INTO limit_history (endpoint, at, max_concurrency, requests_per_s, in_flight, why)"
+                    " VALUES (?,?,?,?,?,?)",
+                    (write.endpoint, write.at, write.max_concurrency, write.requests_per_s, write.in_flight, write.why),
+                )
+
+    def _insert_failed(self, slot: FailedSlot) -> None:
+        failure, usage = slot.failure, slot.usage
+        answer = None if slot.answer is None else as_storable(slot.answer)
+        self._db.execute(
+            "INSERT OR REPLACE INTO failures (label, ordinal, step, slot_id, kind, code, message, endpoint, attempts,"
+            " failed_at, answer, input_tokens, output_tokens, usd) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            (slot.label, slot.ordinal, slot.step, slot.slot_id, failure.kind, failure.code,
+             as_storable(failure.message), slot.endpoint, slot.attempts, slot.failed_at, answer, usage.input_tokens,
+             usage.output_tokens, str(usage.usd)),
+        )  # fmt: skip
 
     def _insert_completion(self, c: Completion) -> None:
         self._db.execute(
             "INSERT INTO completions (label, ordinal, step, slot_id, text, finish_reason, input_tokens,"
             " output_tokens, usd, model, endpoint, attempts, latency_s, answered_at, draft)"
             " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-            (c.label, c.ordinal, c.step, c.slot_id, _storable(c.text), c.finish_reason, c.usage.input_tokens,
+            (c.label, c.ordinal, c.step, c.slot_id, as_storable(c.text), c.finish_reason, c.usage.input_tokens,
              c.usage.output_tokens, str(c.usage.usd), c.model, c.endpoint, c.attempts, c.latency_s, c.answered_at,
-             _json(c.draft)),
+             as_json(c.draft)),
         )  # fmt: skip
 
     def _insert_committed(self, slot: CommittedSlot) -> None:
@@ -189,7 +165,7 @@ class Journal:
         )
         self._db.executemany(
             "INSERT INTO decisions VALUES (?,?,?,?,?,?,?,?,?,?,?)",
-            [(cursor.lastrowid, *_decision_values(d)) for d in slot.decisions],
+            [(cursor.lastrowid, *decision_values(d)) for d in slot.decisions],
         )
 
     def set_meta(self, values: Mapping[str, str]) -> None:
@@ -202,9 +178,53 @@ class Journal:
             self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?,?)", list(values.items()))
 
     def forget_decisions(self) -> None:
-        """Drop everything that can be recomputed from the answers. The answers stay."""
-        with _translated(self.path):
-            self._db.executescript("BEGIN; DELETE FROM decisions; DELETE FROM slots; COMMIT;")
+        """Drop everything that can be recomputed from the answers. The answers stay, and so do the rows' vectors."""
+        with self._transaction():
+            self._forget(since=0)
+
+    def reopen_failed(self, labels: Iterable[str]) -> int:
+        """Drop the failures of some classes, so that their slots are asked again; how many there were.
+
+        What was judged after the first of them is forgotten too, whatever its class: acceptance depends on order.
+        """
+        with self._transaction():
+            reopened, first = 0, None
+            for label in labels:
+                reopened += self._db.execute("DELETE FROM failures WHERE label = ?", (label,)).rowcount
+                query = "SELECT min(position) FROM slots WHERE is_failed AND label = ?"
+                (position,) = self._db.execute(query, (label,)).fetchone()
+                first = position if first is None else min(first, position or first)
+            if first is not None:
+                self._forget(since=first)
+            return reopened
+
+    def _forget(self, *, since: int) -> None:
+        kept.keep(self._db, since=since)
+        self._db.execute("DELETE FROM decisions WHERE position >= ?", (since,))
+        self._db.execute("DELETE FROM slots WHERE position >= ?", (since,))
+
+    def begin_session(self, now: float) -> None:
+        """Note that a process works on the run from now on.
+
+        What a session that died may have had in flight becomes a loss, in the same commit.
+
+        Args:
+            now: Unix time.
+
+        Raises:
+            JournalError: As `apply`.
+        """
+        with self._transaction():
+            sessions.begin(self._db, now=now)
+
+    def end_session(self, status: str, reason: str, elapsed_s: float, now: float) -> None:
+        """Note how the session ended. Nothing may be in flight any more: its lease is dropped.
+
+        Raises:
+            JournalError: As `apply`.
+        """
+        with self._transaction():
+            sessions.end(self._db, status=status, reason=reason, elapsed_s=elapsed_s, now=now)
 
     # --- reading -----------------------------------------------------------------------------------------------
 
@@ -238,10 +258,26 @@ class Journal:
     def usage(self) -> Usage:
         """Tokens and money of every answer bought, over all resumes."""
         with _translated(self.path):
+            query = "SELECT sum(input_tokens), sum(output_tokens), usd, count(*) FROM completions GROUP BY usd"
+            return sessions.sum_usage(self._db.execute(query))
+
+    def losses_total(self) -> tuple[int, Usage]:
+        """Requests that may have been billed and brought no answer, and their cost at most, over all resumes."""
+        with _translated(self.path):
+            return sessions.losses_total(self._db)
+
+    def sessions(self) -> list[StoredSession]:
+        """Every process that worked on the run, the first one first."""
+        with _translated(self.path):
+            return sessions.read_all(self._db)
+
+    def limit_history(self) -> list[LimitChange]:
+        """Every change of an endpoint's limits, in order."""
+        with _translated(self.path):
             rows = self._db.execute(
-                "SELECT sum(input_tokens), sum(output_tokens), usd, count(*) FROM completions GROUP BY usd"
+                "SELECT endpoint, at, max_concurrency, requests_per_s, in_flight, why FROM limit_history ORDER BY id"
             )
-            return sum((Usage(i, o, Decimal(usd) * n) for i, o, usd, n in rows), Usage())
+            return [LimitChange(*row) for row in rows]
 
     def undecided(self, label: str, *, since: int) -> tuple[list[int], list[int]]:
         """Ordinals of a class, from `since` on, that have an answer, and those that were given up; each ascending."""
@@ -264,7 +300,7 @@ class Journal:
                 " WHERE label = ? AND ordinal = ? ORDER BY step",
                 (label, ordinal),
             ).fetchall()
-        return [_completion(*row) for row in rows]
+        return [as_completion(*row) for row in rows]
 
     def recent_yields(self, label: str, *, last: int) -> list[int]:
         """Rows accepted from each of the last `last` answered slots of a class, oldest first."""
@@ -289,7 +325,56 @@ class Journal:
                 f" {where} ORDER BY d.position, d.item"
             )
             for row in rows:
-                yield _stored_row(*row)
+                yield as_row(*row)
+
+    def slots(self) -> Iterator[StoredSlot]:
+        """Judged slots in commit order, each with its items, answered or not."""
+        with _translated(self.path):
+            rows = self._db.execute(
+                "SELECT s.position, s.slot_id, s.label, s.ordinal, s.is_failed, d.row_id, s.slot_id, d.label, s.ordinal,"
+                " d.item, d.reason, d.text, d.fields, d.evidence, d.nearest, d.results, NULL, '', d.vector"
+                " FROM slots s LEFT JOIN decisions d USING (position) ORDER BY s.position, d.item"
+            )
+            for (position, slot_id, label, ordinal, is_failed), found in groupby(rows, key=lambda row: row[:5]):
+                items = tuple(as_row(*row[5:]) for row in found if row[5] is not None)
+                yield StoredSlot(position, slot_id, label, ordinal, bool(is_failed), items)
+
+    def stray_decisions(self) -> int:
+        """Items of slots that are not there; there should be none."""
+        with _translated(self.path):
+            query = "SELECT count(*) FROM decisions WHERE position NOT IN (SELECT position FROM slots)"
+            return int(self._db.execute(query).fetchone()[0])
+
+    def last_answer(self) -> int:
+        """Number of the answer that came last, 0 where none came: later ones have higher numbers."""
+        with _translated(self.path):
+            return int(self._db.execute("SELECT coalesce(max(id), 0) FROM completions").fetchone()[0])
+
+    def answer_number(self, label: str, ordinal: int) -> int | None:
+        """Number of a slot's first answer, or None where it has none."""
+        with _translated(self.path):
+            query = "SELECT min(id) FROM completions WHERE label = ? AND ordinal = ?"
+            (number,) = self._db.execute(query, (label, ordinal)).fetchone()
+            return None if number is None else int(number)
+
+    def integrity_problems(self, *, at_most: int) -> list[str]:
+        """What SQLite finds wrong with the file, looking at every page; empty where it is whole. Slow on large files."""
+        try:
+            found = [said for (said,) in self._db.execute(f"PRAGMA integrity_check({at_most})")]
+        except sqlite3.DatabaseError as error:
+            return [str(error)]
+        return [] if found == ["ok"] else found
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """All that is read inside is of one moment, whatever a live run writes meanwhile."""
+        with _translated(self.path):
+            self._db.execute("BEGIN")
+        try:
+            yield
+        finally:
+            with contextlib.suppress(sqlite3.Error):
+                self._db.execute("ROLLBACK")
 
     def sample(self, label: str, *, count: int) -> list[str]:
         """Texts of `count` accepted rows of a class, evenly over the run."""
@@ -307,69 +392,15 @@ class Journal:
         with _translated(self.path):
             return dict(self._db.execute("SELECT digest, vector FROM vectors WHERE encoder = ?", (encoder,)))
 
+    def has_row_vectors(self) -> bool:
+        """Whether vectors of dropped decisions are kept."""
+        with _translated(self.path):
+            return self._db.execute("SELECT 1 FROM row_vectors LIMIT 1").fetchone() is not None
 
-def _completion(
-    slot_id: str, label: str, ordinal: int, step: int, text: str, finish_reason: str, input_tokens: int,
-    output_tokens: int, usd: str, model: str, endpoint: str, attempts: int, latency_s: float, answered_at: float,
-    draft: str,
-) -> Completion:  # fmt: skip
-    usage = Usage(input_tokens, output_tokens, Decimal(usd))
-    return Completion(
-        slot_id, label, ordinal, step, text, finish_reason, usage, model, endpoint, attempts, latency_s, answered_at,
-        orjson.loads(draft),
-    )  # fmt: skip
-
-
-def _stored_row(
-    row_id: str, slot_id: str, label: str, ordinal: int, item: int, reason: str | None, text: str,
-    fields: str, evidence: str | None, nearest: str | None, results: str | None, draft: str,
-    model: str, vector: bytes | None,
-) -> StoredRow:  # fmt: skip
-    parsed = [orjson.loads(value) if value else {} for value in (fields, evidence, nearest, results, draft)]
-    return StoredRow(
-        row_id, slot_id, label, ordinal, item, reason, text, parsed[0], parsed[1], parsed[2], parsed[3], parsed[4],
-        model, vector,
-    )  # fmt: skip
-
-
-def _decision_values(decision: Decision) -> tuple[Any, ...]:
-    candidate, rejection, nearest = decision.candidate, decision.rejection, decision.nearest
-    return (
-        candidate.item,
-        candidate.id,
-        candidate.label,
-        rejection.reason if rejection else None,
-        _storable(candidate.text),
-        _json(candidate.fields),
-        _json(rejection.evidence) if rejection else None,
-        _json({"id": nearest.id, "similarity": nearest.similarity, "pool": nearest.pool}) if nearest else None,
-        _json(decision.results) if decision.results else None,
-        decision.vector,
-    )
-
-
-def _json(value: Any) -> str:
-    try:
-        return orjson.dumps(value).decode()
-    except TypeError:  # a lone surrogate somewhere in model text
-        return orjson.dumps(_all_storable(value)).decode()
-
-
-def _all_storable(value: Any) -> Any:
-    match value:
-        case str():
-            return _storable(value)
-        case Mapping():
-            return {_storable(str(k)): _all_storable(v) for k, v in value.items()}
-        case list() | tuple():
-            return [_all_storable(v) for v in value]
-        case _:
-            return value
-
-
-def _storable(text: str) -> str:
-    """Text that UTF-8 can hold: lone surrogates become replacement characters."""
-    return text.encode("utf-8", "replace").decode() if not text.isascii() else text
+    def row_vectors(self, encoder: str, digests: Sequence[str]) -> dict[str, bytes]:
+        """Those of the asked vectors that are kept, by digest (`vector_digest`)."""
+        with _translated(self.path):
+            return kept.find(self._db, encoder, digests)
 
 
 def _require_readable(connection: sqlite3.Connection, path: Path) -> None:
@@ -381,6 +412,18 @@ def _require_readable(connection: sqlite3.Connection, path: Path) -> None:
             f"{path}: journal version {version}, this synthgen reads {len(MIGRATIONS)}",
             hint="resume the run once with this synthgen, or use the one that wrote it",
         )
+
+
+def _require_size(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring the log into the file, which must then be as long as SQLite believes."""
+    is_busy, logged, copied = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    if is_busy or logged != copied:  # somebody reads an older state; the next start looks again
+        return
+    (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    size = path.stat().st_size
+    if size < pages * page_bytes:
+        raise sqlite3.DatabaseError(f"database disk image is malformed: {size:,} of {pages * page_bytes:,} bytes")
 
 
 @contextlib.contextmanager

@@ -1,0 +1,178 @@
+"""What is written to a journal and read from it, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from synthgen.records import Completion, Decision, Failure, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class FailedSlot:
+    """A slot given up.
+
+    Attributes:
+        answer: Raw text behind the failure, where there was one.
+        usage: What the far side said it cost. It describes; `Loss` is what is counted.
+    """
+
+    slot_id: str
+    label: str
+    ordinal: int
+    step: int
+    failure: Failure
+    endpoint: str
+    attempts: int
+    failed_at: float
+    answer: str | None = None
+    usage: Usage = field(default_factory=Usage)
+
+
+@dataclass(frozen=True, slots=True)
+class CommittedSlot:
+    """A slot that was judged, with what became of its items.
+
+    Attributes:
+        slot_id: Its id.
+        label: Its class.
+        ordinal: Its number within the class.
+        is_failed: Whether it was passed over because no answer could be had.
+        decisions: One for each item of its answer.
+    """
+
+    slot_id: str
+    label: str
+    ordinal: int
+    is_failed: bool
+    decisions: tuple[Decision, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VectorEntry:
+    """A real row's encoded text, float16 bytes."""
+
+    encoder: str
+    digest: str
+    vector: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Spend that brought no answer, or may have: it counts against the budget over all resumes.
+
+    Attributes:
+        endpoint: Endpoint that was asked; empty for a crashed session's.
+        code: The failure's code, or `crash`.
+        requests: Calls it stands for.
+        usage: Upper bound of what the far side may charge for them.
+        at: Unix time.
+        label: Class of the slot, or None where it stands for a whole session.
+        ordinal: Number of the slot within its class, or None.
+        step: Which re-ask it was, or None.
+    """
+
+    endpoint: str
+    code: str
+    requests: int
+    usage: Usage
+    at: float
+    label: str | None = None
+    ordinal: int | None = None
+    step: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Upper bound of what the running session may have in flight and not accounted for; replaces the one before.
+
+    Written before it is used up: if the process dies, the next session books it as a loss.
+    """
+
+    requests: int
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class LimitChange:
+    """One change of an endpoint's limits, and why.
+
+    Attributes:
+        endpoint: Which.
+        at: Unix time.
+        max_concurrency: Requests in flight allowed from now on.
+        requests_per_s: Rate allowed from now on, or None for no limit.
+        in_flight: Requests in flight when it changed.
+        why: For a person.
+    """
+
+    endpoint: str
+    at: float
+    max_concurrency: int
+    requests_per_s: float | None
+    in_flight: int
+    why: str
+
+
+Write: TypeAlias = Completion | FailedSlot | CommittedSlot | VectorEntry | Loss | Lease | LimitChange
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRow:
+    """An item as the journal has it: accepted where `reason` is None."""
+
+    row_id: str
+    slot_id: str
+    label: str
+    ordinal: int
+    item: int
+    reason: str | None
+    text: str
+    fields: Mapping[str, Any]
+    evidence: Mapping[str, Any]
+    nearest: Mapping[str, Any]
+    results: Mapping[str, Any]
+    draft: Mapping[str, Any]
+    model: str
+    vector: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSession:
+    """One process's work on a run.
+
+    Attributes:
+        id: 1 for the first.
+        started_at: Unix time.
+        ended_at: Unix time; None while it runs, and for one that died.
+        status: `running`, `complete`, `stopped`, `failed` (an error ended it) or `crashed` (seen by the next session).
+        reason: Why it ended, for a person.
+        elapsed_s: Seconds it worked; for a crashed one, until its last answer; None while it runs.
+        lease: Upper bound of what it may have in flight.
+    """
+
+    id: int
+    started_at: float
+    ended_at: float | None
+    status: str
+    reason: str
+    elapsed_s: float | None
+    lease: Lease
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSlot:
+    """A judged slot as the journal has it, with its items whether or not its answer is there.
+
+    Attributes:
+        position: Its place in commit order.
+        rows: Its items; `draft` is empty and `model` unknown here.
+    """
+
+    position: int
+    slot_id: str
+    label: str
+    ordinal: int
+    is_failed: bool
+    rows: tuple[StoredRow, ...]

@@ -1,0 +1,50 @@
+"""Vectors of generated rows, kept while their decisions are dropped and made again."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from itertools import groupby
+
+from synthgen.identity import canonical_json, content_id
+
+ENCODER_KEY = "encoder"
+
+
+def vector_digest(texts: Sequence[str], place: int) -> str:
+    """Names the vector of `texts[place]`, encoded together with the others.
+
+    The company counts: an encoder may give a text other last bits beside other texts, and a replay must decide by the
+    numbers that a fresh run would have.
+    """
+    return content_id(canonical_json([list(texts), place]))
+
+
+def keep(db: sqlite3.Connection, *, since: int) -> None:
+    """Copy the vectors of decisions from position `since` on, under the encoder that made them.
+
+    `meta` names it; before it did, it was the one that encoded the real rows.
+    """
+    found = db.execute("SELECT value FROM meta WHERE key = ?", (ENCODER_KEY,)).fetchall()
+    found = found or db.execute("SELECT DISTINCT encoder FROM vectors").fetchall()
+    if len(found) != 1:
+        return
+    rows = db.execute(
+        "SELECT position, text, vector FROM decisions WHERE vector IS NOT NULL AND position >= ?"
+        " ORDER BY position, item",
+        (since,),
+    )
+    for _, slot in groupby(rows, key=lambda row: row[0]):
+        together = list(slot)
+        texts = [text for _, text, _ in together]
+        db.executemany(
+            "INSERT OR IGNORE INTO row_vectors VALUES (?,?,?)",
+            [(found[0][0], vector_digest(texts, place), vector) for place, (_, _, vector) in enumerate(together)],
+        )
+
+
+def find(db: sqlite3.Connection, encoder: str, digests: Sequence[str]) -> dict[str, bytes]:
+    """Those of `digests` that are kept."""
+    query = "SELECT vector FROM row_vectors WHERE encoder = ? AND digest = ?"
+    rows = ((digest, db.execute(query, (encoder, digest)).fetchone()) for digest in digests)
+    return {digest: row[0] for digest, row in rows if row is not None}

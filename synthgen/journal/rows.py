@@ -1,0 +1,76 @@
+"""Between values and the columns that hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+from synthgen.journal.entries import StoredRow
+from synthgen.records import Completion, Decision, Usage
+
+
+def as_completion(
+    slot_id: str, label: str, ordinal: int, step: int, text: str, finish_reason: str, input_tokens: int,
+    output_tokens: int, usd: str, model: str, endpoint: str, attempts: int, latency_s: float, answered_at: float,
+    draft: str,
+) -> Completion:  # fmt: skip
+    usage = Usage(input_tokens, output_tokens, Decimal(usd))
+    return Completion(
+        slot_id, label, ordinal, step, text, finish_reason, usage, model, endpoint, attempts, latency_s, answered_at,
+        orjson.loads(draft),
+    )  # fmt: skip
+
+
+def as_row(
+    row_id: str, slot_id: str, label: str, ordinal: int, item: int, reason: str | None, text: str,
+    fields: str, evidence: str | None, nearest: str | None, results: str | None, draft: str,
+    model: str, vector: bytes | None,
+) -> StoredRow:  # fmt: skip
+    parsed = [orjson.loads(value) if value else {} for value in (fields, evidence, nearest, results, draft)]
+    return StoredRow(
+        row_id, slot_id, label, ordinal, item, reason, text, parsed[0], parsed[1], parsed[2], parsed[3], parsed[4],
+        model, vector,
+    )  # fmt: skip
+
+
+def decision_values(decision: Decision) -> tuple[Any, ...]:
+    candidate, rejection, nearest = decision.candidate, decision.rejection, decision.nearest
+    return (
+        candidate.item,
+        candidate.id,
+        candidate.label,
+        rejection.reason if rejection else None,
+        as_storable(candidate.text),
+        as_json(candidate.fields),
+        as_json(rejection.evidence) if rejection else None,
+        as_json({"id": nearest.id, "similarity": nearest.similarity, "pool": nearest.pool}) if nearest else None,
+        as_json(decision.results) if decision.results else None,
+        decision.vector,
+    )
+
+
+def as_json(value: Any) -> str:
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # a lone surrogate somewhere in model text
+        return orjson.dumps(_all_storable(value)).decode()
+
+
+def _all_storable(value: Any) -> Any:
+    match value:
+        case str():
+            return as_storable(value)
+        case Mapping():
+            return {as_storable(str(k)): _all_storable(v) for k, v in value.items()}
+        case list() | tuple():
+            return [_all_storable(v) for v in value]
+        case _:
+            return value
+
+
+def as_storable(text: str) -> str:
+    """Text that UTF-8 can hold: lone surrogates become replacement characters."""
+    return text.encode("utf-8", "replace").decode() if not text.isascii() else text
