@@ -94,7 +94,7 @@ def _check_failure(failure: Failure, secrets: tuple[str, ...]) -> None:
     assert _CODE.fullmatch(failure.code), f"code {failure.code!r} is not one lower-case word"
     assert failure.message, f"failure {failure.code} has no message"
     assert "\n" not in failure.message, f"the message of {failure.code} has several lines"
-    told = f"{failure.message} {failure.hint}"
+    told = f"{failure.message} {failure.hint} {failure.answer}"
     assert not any(secret in told for secret in secrets), f"failure {failure.code} tells a secret"
     assert failure.retry_after_s is None or failure.retry_after_s >= 0, "retry_after_s is negative"
 

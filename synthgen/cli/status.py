@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import click
@@ -15,19 +16,26 @@ import click
 )
 def command(run_dir: Path, as_json: bool, rejected: int) -> None:
     """Show how the run in DIR stands. Only reads."""
+    import time
+
     import orjson
 
     from synthgen.journal import Journal, RunLock
-    from synthgen.report.summary import rejection_lines, sample_lines, standing_lines
+    from synthgen.report.summary import rejection_lines, sample_lines, seen_sessions, session_lines, standing_lines
 
+    owner = RunLock.owner(run_dir)
     journal = Journal.read(run_dir)
-    try:
+    with contextlib.closing(journal), journal.snapshot():
         meta = journal.meta()
         targets = orjson.loads(meta.get("targets", "{}"))
         accepted, rejections = journal.accepted_counts(), journal.rejected_counts()
         usage, failed, answers = journal.usage(), journal.failed_count(), journal.answers()
         is_complete = all(accepted.get(label, 0) >= target for label, target in targets.items())
-        owner = RunLock.owner(run_dir)
+        losses = journal.losses_total()
+        last_answer_at = journal.last_answered_at()
+        sessions = seen_sessions(
+            journal.sessions(), is_live=owner is not None, last_answer_at=last_answer_at, now=time.time()
+        )
         status = "running" if owner else "complete" if is_complete else "stopped"
         if as_json:
             facts = {
@@ -43,6 +51,21 @@ def command(run_dir: Path, as_json: bool, rejected: int) -> None:
                     "output_tokens": usage.output_tokens,
                     "usd": float(usage.usd),
                 },
+                "losses": {
+                    "requests": losses[0],
+                    "input_tokens": losses[1].input_tokens,
+                    "output_tokens": losses[1].output_tokens,
+                    "usd": float(losses[1].usd),
+                },
+                "sessions": [
+                    {
+                        "started_at": s.started_at,
+                        "status": s.status,
+                        "reason": s.reason,
+                        "elapsed_s": round(s.elapsed_s or 0.0, 3),
+                    }
+                    for s in sessions
+                ],
             }
             click.echo(orjson.dumps(facts).decode())
             return
@@ -50,11 +73,11 @@ def command(run_dir: Path, as_json: bool, rejected: int) -> None:
         for line in standing_lines(accepted, targets, rejections, failed):
             click.echo(line)
         click.echo(f"answers   {answers:,} bought, {usage.input_tokens:,} + {usage.output_tokens:,} tokens")
+        for line in session_lines(sessions, losses):
+            click.echo(line)
         for line in sample_lines(journal, list(targets)):
             click.echo(line)
         if rejected:
             click.echo("\nrejected:")
             for line in rejection_lines(journal.rows(accepted=False), count=rejected):
                 click.echo(line)
-    finally:
-        journal.close()

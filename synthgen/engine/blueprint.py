@@ -54,6 +54,7 @@ class Blueprint:
     Attributes:
         job: With its recipe's parts filled in.
         base: The job file's folder: what its paths are relative to.
+        name: The job file, to blame.
         train: Real training rows.
         test: Real test rows, or None.
         targets: Accepted rows wanted, by class.
@@ -67,6 +68,7 @@ class Blueprint:
 
     job: Job
     base: Path
+    name: str
     train: RealRows
     test: RealRows | None
     targets: Mapping[str, int]
@@ -161,13 +163,14 @@ class SlotMaker:
         }
 
 
-def draw_blueprint(job: Job, *, base: Path, name: str) -> Blueprint:
+def draw_blueprint(job: Job, *, base: Path, name: str, template: TemplateSource | None = None) -> Blueprint:
     """Read everything the job names and check that it fits together.
 
     Args:
         job: Resolved by its recipe.
         base: The job file's folder.
         name: The job file, to blame.
+        template: Where it is known already; None reads the one that the job names.
 
     Raises:
         JobError: A file, column, class, template or schema is wrong.
@@ -176,20 +179,21 @@ def draw_blueprint(job: Job, *, base: Path, name: str) -> Blueprint:
     train = load_rows(base / data.train, pool="train", text=data.text, label=data.label)
     test = load_rows(base / data.test, pool="test", text=data.text, label=data.label) if data.test else None
     targets = _targets(job, train, name)
-    source = load_template(job.prompt.template or "", base=base)
-    template = parse_template(source.text, name=source.name)
+    source = template or load_template(job.prompt.template or "", base=base)
+    parsed = parse_template(source.text, name=source.name)
     item = _item_model(job, base, name)
-    items = _items(job, template, name)
+    items = _items(job, parsed, name)
     return Blueprint(
         job=job,
         base=base,
+        name=name,
         train=train,
         test=test,
         targets=targets,
-        template=template,
+        template=parsed,
         template_source=source,
         item=item,
-        schema=answer_schema(item, items=items) if template.meta.output == "json" else None,
+        schema=answer_schema(item, items=items) if parsed.meta.output == "json" else None,
         items=items,
         groups=_groups(job.models),
     )

@@ -15,6 +15,18 @@ class Effect(IntEnum):
     REPLAY = 1  # checks, thresholds, test rows: decisions recomputed from stored answers, nothing asked again
     NEW_SLOTS = 2  # prompt, model, training rows: answers already bought stand, new slots are asked the new way
 
+    @property
+    def meaning(self) -> str:
+        """For a person who must decide."""
+        return _MEANINGS[self]
+
+
+_MEANINGS = {
+    Effect.FREE: "free: no row is judged again and nothing is asked again",
+    Effect.REPLAY: "recomputed from the answers without a request; rows accepted so far may be dropped",
+    Effect.NEW_SLOTS: "asked the new way from here on: answers already bought stay and are judged anew",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Change:

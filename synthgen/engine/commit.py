@@ -45,8 +45,9 @@ class Committer:
         return len(self._landed)
 
     def land(self, landed: Landed) -> None:
-        """Take in a slot, to be judged when its turn comes."""
-        self._landed[landed.slot.label, landed.slot.ordinal] = landed
+        """Take in a slot, to be judged when its turn comes; one of a class that is done has no turn."""
+        if self._demand.classes[landed.slot.label].is_open:
+            self._landed[landed.slot.label, landed.slot.ordinal] = landed
 
     def commit_ready(self, *, at_most: int = 64) -> int:
         """Judge the slots whose turn has come, up to `at_most`; how many there were."""
@@ -96,6 +97,11 @@ class Committer:
         self._observe(SlotCommitted(account.label, ordinal, landed.is_failed, account.accepted, account.target))
 
     def _close_if_done(self, account: ClassDemand) -> None:
+        self._tell_if_done(account)
+        if not account.is_open:
+            self._landed = {turn: landed for turn, landed in self._landed.items() if turn[0] != account.label}
+
+    def _tell_if_done(self, account: ClassDemand) -> None:
         if account.is_met:
             self._observe(ClassMet(account.label, account.accepted))
         elif account.has_collapsed():

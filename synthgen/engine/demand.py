@@ -110,6 +110,10 @@ class ClassDemand:
         self.waiting[ordinal] = rows
         self._known_rows += rows
 
+    def note_withdrawn(self, ordinal: int) -> None:
+        """Account for an answer that is not enough: its slot is to be asked again, in another session."""
+        self._forget(ordinal)
+
     def _forget(self, ordinal: int) -> None:
         rows = self.waiting.pop(ordinal, 0.0)
         if rows is None:
@@ -166,7 +170,7 @@ class Demand:
 
     def take(self) -> tuple[str, int] | None:
         """The next slot worth asking, now counted as waiting; None where enough is on its way."""
-        if sum(len(c.waiting) for c in self.classes.values()) >= self._window and not self._is_head_missing():
+        if sum(len(c.waiting) for c in self.classes.values()) >= self._window and not self.is_head_missing():
             return None
         wanted = (c for c in self.open_classes() if c.is_wanted() or self._is_missing(c))
         chosen = min(wanted, key=lambda c: self._order.place(c.label, c.next_ordinal()), default=None)
@@ -176,7 +180,8 @@ class Demand:
         chosen.note_asked(ordinal)
         return chosen.label, ordinal
 
-    def _is_head_missing(self) -> bool:
+    def is_head_missing(self) -> bool:
+        """Whether the slot that is judged next has neither an answer nor a request on its way."""
         head = self.head()
         return head is not None and self._is_missing(head)
 

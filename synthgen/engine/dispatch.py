@@ -298,6 +298,8 @@ class Dispatcher:
                 endpoint=endpoint.provider.endpoint,
                 attempts=work.tries.attempts,
                 failed_at=time.time(),
+                answer=failure.answer,
+                usage=_priced(failure.usage, endpoint.price),
             )
         )
         self._on_failed(slot)
@@ -347,6 +349,10 @@ def _possible_spend(failure: Failure, estimate: Spend) -> Spend:
     if not failure.is_sent or failure.kind is FailureKind.THROTTLED:
         return Spend()
     return estimate if failure.code in _BILLED_CODES else Spend(1)
+
+
+def _priced(usage: Usage | None, price: Price) -> Usage:
+    return Usage() if usage is None else replace(usage, usd=price.of(usage))
 
 
 def _is_nobody_there(endpoint: Endpoint, work: Work, failure: Failure) -> bool:

@@ -5,7 +5,7 @@ What remains for the committer is what does: is it new among the accepted rows, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,10 +13,12 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel
 
-from synthgen.checks import Check, LabelJudge
+from synthgen.checks import Check, LabelJudge, build_checks
 from synthgen.dedup import Deduplicator
 from synthgen.encoders import Encoder
+from synthgen.engine.blueprint import Blueprint
 from synthgen.identity import row_id
+from synthgen.journal import vector_digests
 from synthgen.parse import parse_answer
 from synthgen.records import Candidate, Completion, Nearest, Rejection, Slot
 
@@ -51,6 +53,11 @@ class Landed:
     @property
     def survivors(self) -> int:
         return sum(item.rejection is None for item in self.items)
+
+    @property
+    def surviving_texts(self) -> list[str]:
+        """What is encoded together."""
+        return [item.candidate.text for item in self.items if item.rejection is None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +102,16 @@ class RowJudge:
         return next((r for check in self.checks if (r := check.judge(candidate)) is not None), None)
 
 
+def row_judge(blueprint: Blueprint) -> RowJudge:
+    """The row judge of a job.
+
+    Raises:
+        JobError: A check's setting means nothing.
+    """
+    checks = build_checks(blueprint.job.checks or (), language=blueprint.job.language)
+    return RowJudge(blueprint.item, blueprint.text_field, checks)
+
+
 @dataclass(frozen=True, slots=True)
 class PoolJudge:
     """Encodes survivors and compares them with the real rows. Blocking: runs off the event loop.
@@ -108,21 +125,29 @@ class PoolJudge:
     encoder: Encoder | None
     label_judge: LabelJudge | None
     min_probability: float | None
-    stored_vector: Callable[[str], bytes | None] = lambda _: None
 
-    def judge(self, landed: Landed) -> Landed:
-        """The same slot, with vectors, neighbours among the real rows, and the objections these raise."""
+    def judge(self, landed: Landed, kept: Mapping[str, bytes] | None = None) -> Landed:
+        """The same slot, with vectors, neighbours among the real rows, and the objections these raise.
+
+        Args:
+            landed: The slot.
+            kept: Vectors that an earlier judging of the slot made, by digest; where one of them is missing, all are
+                made anew.
+        """
         alive = [i for i, item in enumerate(landed.items) if item.rejection is None]
-        vectors = self._encode([landed.items[i].candidate for i in alive])
+        vectors = self._vectors(landed.surviving_texts, kept or {})
         items = list(landed.items)
         for place, vector in zip(alive, vectors, strict=True):
             items[place] = self._judge_one(items[place], vector)
         return replace(landed, items=tuple(items))
 
-    def _encode(self, candidates: Sequence[Candidate]) -> Sequence[Vector | None]:
-        if self.encoder is None or not candidates:
-            return [None] * len(candidates)
-        return list(self.encoder.encode([c.text for c in candidates]).astype(np.float16))
+    def _vectors(self, texts: Sequence[str], kept: Mapping[str, bytes]) -> Sequence[Vector | None]:
+        if self.encoder is None or not texts:
+            return [None] * len(texts)
+        found = [kept.get(digest) for digest in vector_digests(texts)] if kept else [None]
+        if all(vector is not None for vector in found):
+            return [np.frombuffer(vector, dtype=np.float16) for vector in found if vector is not None]
+        return list(self.encoder.encode(texts).astype(np.float16))
 
     def _judge_one(self, item: Judged, vector: Vector | None) -> Judged:
         rejection, nearest = self.dedup.judge_static(item.candidate, vector)

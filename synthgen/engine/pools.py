@@ -21,9 +21,10 @@ from synthgen.engine.blueprint import Blueprint
 from synthgen.engine.evaluate import PoolJudge
 from synthgen.engine.events import Observer, Preparing
 from synthgen.engine.writer import JournalWriter
+from synthgen.errors import JobError
 from synthgen.identity import content_id
 from synthgen.job import DuplicateCheck, LabelCheck, LeakageCheck
-from synthgen.journal import StoredRow, VectorEntry
+from synthgen.journal import ENCODER_KEY, StoredRow, VectorEntry
 from synthgen.records import Candidate, Row
 
 ENCODE_BATCH = 64
@@ -51,7 +52,7 @@ class PoolBuilder:
         """Everything needed to judge rows.
 
         Raises:
-            JobError: The encoder cannot be loaded.
+            JobError: The encoder cannot be loaded, or is not the one that judged the run so far.
             JournalError: The journal cannot be read.
         """
         blueprint = self._blueprint
@@ -59,6 +60,7 @@ class PoolBuilder:
         encoder = await self._blocking(self._open_encoder) if blueprint.needs_encoder else None
         test_vectors: Vectors | None = None
         if encoder is not None:
+            await self._writer.call(lambda: self._admit_encoder(encoder.identity))
             self.train_vectors, test_vectors = await self._real_vectors(encoder, train, test)
         dedup = Deduplicator(
             blueprint.check(DuplicateCheck),
@@ -77,6 +79,20 @@ class PoolBuilder:
         encoder = open_encoder(self._blueprint.job.encoder)
         encoder.encode(["warm up"])
         return encoder
+
+    def _admit_encoder(self, identity: str) -> None:
+        """Note whose vectors the decisions hold: those of two encoders must not meet."""
+        journal = self._writer.journal
+        before = journal.meta().get(ENCODER_KEY)
+        if before == identity:
+            return
+        if before is not None and journal.committed_counts():
+            raise JobError(
+                f"encoder: '{self._blueprint.job.encoder}' is not the model that judged this run's rows so far: "
+                f"{before} then, {identity} now",
+                hint="`synthgen replay` of the run's folder judges them all with the new one, without a request",
+            )
+        journal.set_meta({ENCODER_KEY: identity})
 
     async def _real_vectors(
         self, encoder: Encoder, train: Sequence[Row], test: Sequence[Row]

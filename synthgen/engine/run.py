@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import orjson
-
-from synthgen.checks import build_checks
+from synthgen.engine.admit import Admission, admit_job
 from synthgen.engine.blueprint import Blueprint
-from synthgen.engine.changes import Change, Effect, compare
-from synthgen.engine.evaluate import RowJudge
+from synthgen.engine.evaluate import row_judge
 from synthgen.engine.events import Observer, RunStarted
 from synthgen.engine.session import Session
-from synthgen.errors import JobError, JournalError, SynthgenError
-from synthgen.identity import content_id
+from synthgen.errors import JournalError, SynthgenError
 from synthgen.job import ModelConfig
 from synthgen.journal import Journal, RunLock
 from synthgen.providers.protocol import Provider
 from synthgen.records import Usage
 
 OpenProvider = Callable[[ModelConfig], Provider]
-OnChange = Literal["refuse", "keep"]
 STARVED_EXIT = 6
 
 
@@ -86,7 +82,7 @@ async def run_job(
     *,
     open_provider: OpenProvider,
     observe: Observer,
-    on_change: OnChange = "refuse",
+    on_change: Admission = "refuse",
 ) -> RunResult:
     """Run a job in `run_dir`, or go on with the run that is there.
 
@@ -109,16 +105,30 @@ async def run_job(
     with RunLock(run_dir):
         journal = Journal.create(run_dir)
         try:
-            is_resumed = _admit_job(journal, blueprint, run_dir, on_change)
-            checks = build_checks(blueprint.job.checks or (), language=blueprint.job.language)
-            row_judge = RowJudge(blueprint.item, blueprint.text_field, checks)
+            is_resumed = admit_job(journal, blueprint, run_dir, on_change)
+            judge = row_judge(blueprint)
             providers = [[open_provider(config) for config in group.endpoints] for group in blueprint.groups]
-            session = Session(blueprint, providers, journal, row_judge, observe)
-            observe(_started(journal, blueprint, is_resumed))
-            await _work(session)
-            return _result(session, journal, run_dir, time.monotonic() - started)
+            journal.begin_session(time.time())
+            session: Session | None = None
+            try:
+                session = Session(blueprint, providers, journal, judge, observe)
+                observe(session_started(journal, blueprint, is_resumed=is_resumed))
+                await work(session)
+            except SynthgenError as error:
+                with contextlib.suppress(JournalError):  # the first error is the one to tell
+                    _end_session(journal, session, "failed", error.message, time.monotonic() - started)
+                raise
+            result = _result(session, journal, run_dir, time.monotonic() - started)
+            _end_session(journal, session, result.status, result.reason, result.elapsed_s)
+            return result
         finally:
             journal.close()
+
+
+def _end_session(journal: Journal, session: Session | None, status: str, reason: str, elapsed_s: float) -> None:
+    """Close the session's record, unless calls were broken off: then the next session books them as a loss."""
+    if session is None or session.has_drained:
+        journal.end_session(status, reason, elapsed_s, time.time())
 
 
 def _render_once(blueprint: Blueprint) -> None:
@@ -129,7 +139,7 @@ def _render_once(blueprint: Blueprint) -> None:
             maker.make(label, 0)
 
 
-async def _work(session: Session) -> None:
+async def work(session: Session) -> None:
     """Run a session; of an exception group, raise what a person must act on."""
     try:
         await session.run()
@@ -158,39 +168,8 @@ def _make_dir(run_dir: Path) -> None:
         )
 
 
-def _admit_job(journal: Journal, blueprint: Blueprint, run_dir: Path, on_change: OnChange) -> bool:
-    """Compare the job with the one the run was started with; whether the run goes on."""
-    meta, now = journal.meta(), blueprint.fingerprint()
-    before = orjson.loads(meta["fingerprint"]) if "fingerprint" in meta else None
-    if before is not None:
-        changes = compare(before, now)
-        if any(c.effect is Effect.NEW_SLOTS for c in changes) and on_change == "refuse":
-            raise _changed_error(changes, run_dir, journal.answers())
-        if any(c.effect >= Effect.REPLAY for c in changes):
-            journal.forget_decisions()
-    journal.set_meta(
-        {
-            "fingerprint": orjson.dumps(now).decode(),
-            "template_id": content_id(blueprint.template_source.text),
-            "targets": orjson.dumps(dict(blueprint.targets)).decode(),
-            "text_field": blueprint.text_field,
-            "label_field": blueprint.job.data.label or "",
-            "name": blueprint.job.name,
-        }
-    )
-    return before is not None
-
-
-def _changed_error(changes: Sequence[Change], run_dir: Path, answers: int) -> JobError:
-    listed = "\n".join(f"    {change}" for change in changes if change.effect is Effect.NEW_SLOTS)
-    return JobError(
-        f"{run_dir}: this run was started with another job; it holds {answers:,} answers\n{listed}",
-        hint="--on-change keep: keep its answers and ask what is missing the new way (nothing is bought twice); "
-        "or choose a new folder with --out",
-    )
-
-
-def _started(journal: Journal, blueprint: Blueprint, is_resumed: bool) -> RunStarted:
+def session_started(journal: Journal, blueprint: Blueprint, *, is_resumed: bool) -> RunStarted:
+    """The event that a session begins with."""
     return RunStarted(
         name=blueprint.job.name,
         targets=blueprint.targets,

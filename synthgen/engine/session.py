@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import functools
 import heapq
 import signal
 from collections.abc import Mapping, Sequence
@@ -33,7 +34,7 @@ from synthgen.engine.signal import Signal
 from synthgen.engine.stop import Stop, StopKind
 from synthgen.engine.writer import JournalWriter
 from synthgen.errors import JobError
-from synthgen.journal import Journal
+from synthgen.journal import Journal, vector_digests
 from synthgen.providers.protocol import Provider
 from synthgen.records import Completion, Slot
 
@@ -48,38 +49,47 @@ class Session:
 
     Args:
         blueprint: The job.
-        providers: One for each endpoint of each group, in the groups' order.
+        providers: One for each endpoint of each group, in the groups' order; None works offline: what the journal
+            holds is judged in slot order until a slot has no answer, and nothing is asked.
         journal: Open for writing; the caller holds the run's lock.
-        checks: The row judge.
+        row_judge: The row judge.
         observe: Told of everything.
     """
 
     def __init__(
         self,
         blueprint: Blueprint,
-        providers: Sequence[Sequence[Provider]],
+        providers: Sequence[Sequence[Provider]] | None,
         journal: Journal,
         row_judge: RowJudge,
         observe: Observer,
     ) -> None:
-        self._blueprint, self._providers = blueprint, providers
+        self._blueprint, self._providers = blueprint, providers or ()
+        self._is_offline = providers is None
         self._journal, self._row_judge, self._observe = journal, row_judge, observe
         self._order = blueprint.order
         self._changed = Signal()
         self.stop = Stop(self._changed)
         self._writer = JournalWriter(journal)
         self._encoding = ThreadPoolExecutor(max_workers=1, thread_name_prefix="encoder")
-        self._endpoints = _endpoints(blueprint, providers)
+        self._endpoints = _endpoints(blueprint, providers) if providers is not None else []
         window = max(LEAST_WINDOW, WINDOW_A_REQUEST_IN_FLIGHT * sum(_concurrency(e) for e in self._endpoints))
         self.demand = Demand(self._order, self._accounts(), window=window)
         self._window = window
-        self._spent = Spend(journal.answers(), journal.usage())
+        self._spent = Spend(journal.answers(), journal.usage()) + Spend(*journal.losses_total())
+        self._has_kept_vectors = journal.has_row_vectors()
         self._stored = self._stored_slots()
         self._train_rows = {row.id: row for row in blueprint.train.rows}
         self._unjudged: list[tuple[int, Landed]] = []
         self._slots: SlotMaker
         self._dispatcher: Dispatcher | None = None
         self._committer: Committer | None = None
+        self._is_drained = False
+
+    @property
+    def has_drained(self) -> bool:
+        """Whether all it sent is accounted for in the journal; False where it was broken off."""
+        return self._dispatcher is None or self._is_drained
 
     def _accounts(self) -> Mapping[str, ClassDemand]:
         """The classes' accounts, as earlier sessions left them."""
@@ -117,7 +127,8 @@ class Session:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._writer.run)
                 tasks.start_soon(self._watch_signals, tasks.cancel_scope)
-                tasks.start_soon(self._watch_deadline)
+                if not self._is_offline:
+                    tasks.start_soon(self._watch_deadline)
                 await self._work(tasks)
                 tasks.cancel_scope.cancel()
 
@@ -138,6 +149,7 @@ class Session:
             await self._commit(pools, tasks)
         await self._drain()
         await self._writer.flush()
+        self._is_drained = True
         if self.stop.error is not None:
             raise self.stop.error
 
@@ -156,6 +168,8 @@ class Session:
             elif self._committer.commit_ready():
                 self._changed.notify()
                 await anyio.lowlevel.checkpoint()
+            elif self._is_offline and self.demand.is_head_missing():
+                self.stop.finish()
             else:
                 await self._changed.wait()
 
@@ -180,6 +194,9 @@ class Session:
 
     def _start_asking(self, tasks: anyio.abc.TaskGroup, slots: SlotMaker) -> None:
         self._slots = slots
+        tasks.start_soon(self._reload)
+        if self._is_offline:
+            return
         job = self._blueprint.job
         self._dispatcher = Dispatcher(
             demand=self.demand,
@@ -194,7 +211,6 @@ class Session:
             on_answer=self._on_answer,
             on_failed=self._on_failed,
         )
-        tasks.start_soon(self._reload)
         for endpoint in self._endpoints:
             tasks.start_soon(self._dispatcher.serve, endpoint, tasks)
 
@@ -214,10 +230,13 @@ class Session:
     def _judge_row(self, slot: Slot, work: Work, completion: Completion) -> None:
         landed, complaint = self._row_judge.judge(slot, completion)
         can_reask = slot.request.prompt.messages and completion.step < self._blueprint.job.retry.max_reasks
-        if complaint is not None and can_reask and not self.stop.is_set and self._dispatcher is not None:
+        if complaint is None or not can_reask:
+            self._land(landed)
+        elif self._dispatcher is not None and not self.stop.is_set:
             self._dispatcher.ask_again(work, completion.text, complaint)
-            return
-        self._land(landed)
+        else:  # judged as it is, it would stand where an undisturbed run has the answer to the re-ask
+            self.demand.classes[slot.label].note_withdrawn(slot.ordinal)
+            self._changed.notify()
 
     def _on_failed(self, slot: Slot) -> None:
         self._land(Landed(slot, (), is_failed=True))
@@ -237,7 +256,9 @@ class Session:
                 await self._changed.wait()
                 continue
             alive = [landed for landed in batch if landed.survivors]
-            judged = iter(await loop.run_in_executor(self._encoding, lambda a=alive: [pools.judge(x) for x in a]))  # type: ignore[misc]
+            kept = await self._kept_vectors(pools, alive)
+            work = functools.partial(_judge_all, pools, alive, kept)
+            judged = iter(await loop.run_in_executor(self._encoding, work))
             for landed in batch:
                 final = next(judged) if landed.survivors else landed
                 account = self.demand.classes[landed.slot.label]
@@ -245,6 +266,14 @@ class Session:
                     account.note_landed(landed.slot.ordinal, final.survivors)
                 committer.land(final)
             self._changed.notify()
+
+    async def _kept_vectors(self, pools: PoolJudge, alive: Sequence[Landed]) -> Mapping[str, bytes]:
+        """What an earlier judging of these slots encoded."""
+        encoder = pools.encoder
+        if not self._has_kept_vectors or encoder is None:
+            return {}
+        digests = [digest for landed in alive for digest in vector_digests(landed.surviving_texts)]
+        return await self._writer.call(lambda: self._journal.row_vectors(encoder.identity, digests))
 
     # --- earlier sessions --------------------------------------------------------------------------------------
 
@@ -317,6 +346,10 @@ class Session:
                 if self.stop.kind is StopKind.INTERRUPTED:
                     scope.cancel()
                 self.stop.set(StopKind.INTERRUPTED, f"interrupted by {signal.Signals(number).name}")
+
+
+def _judge_all(pools: PoolJudge, alive: Sequence[Landed], kept: Mapping[str, bytes]) -> list[Landed]:
+    return [pools.judge(landed, kept) for landed in alive]
 
 
 def _endpoints(blueprint: Blueprint, providers: Sequence[Sequence[Provider]]) -> list[Endpoint]:

@@ -16,7 +16,7 @@ from synthgen.journal.entries import (
     VectorEntry,
     Write,
 )
-from synthgen.journal.kept import ENCODER_KEY, vector_digest
+from synthgen.journal.kept import ENCODER_KEY, vector_digests
 from synthgen.journal.lock import RunLock
 from synthgen.journal.store import JOURNAL_NAME, Journal
 
@@ -35,5 +35,5 @@ __all__ = [
     "StoredSlot",
     "VectorEntry",
     "Write",
-    "vector_digest",
+    "vector_digests",
 ]

@@ -11,13 +11,14 @@ from synthgen.identity import canonical_json, content_id
 ENCODER_KEY = "encoder"
 
 
-def vector_digest(texts: Sequence[str], place: int) -> str:
-    """Names the vector of `texts[place]`, encoded together with the others.
+def vector_digests(texts: Sequence[str]) -> list[str]:
+    """Names of the vectors of texts that were encoded together, one for each.
 
     The company counts: an encoder may give a text other last bits beside other texts, and a replay must decide by the
     numbers that a fresh run would have.
     """
-    return content_id(canonical_json([list(texts), place]))
+    company = content_id(canonical_json(list(texts)))
+    return [f"{company}.{place}" for place in range(len(texts))]
 
 
 def keep(db: sqlite3.Connection, *, since: int) -> None:
@@ -36,11 +37,9 @@ def keep(db: sqlite3.Connection, *, since: int) -> None:
     )
     for _, slot in groupby(rows, key=lambda row: row[0]):
         together = list(slot)
-        texts = [text for _, text, _ in together]
-        db.executemany(
-            "INSERT OR IGNORE INTO row_vectors VALUES (?,?,?)",
-            [(found[0][0], vector_digest(texts, place), vector) for place, (_, _, vector) in enumerate(together)],
-        )
+        digests = vector_digests([text for _, text, _ in together])
+        entries = [(found[0][0], digest, vector) for digest, (_, _, vector) in zip(digests, together, strict=True)]
+        db.executemany("INSERT OR IGNORE INTO row_vectors VALUES (?,?,?)", entries)
 
 
 def find(db: sqlite3.Connection, encoder: str, digests: Sequence[str]) -> dict[str, bytes]:

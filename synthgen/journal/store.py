@@ -331,8 +331,8 @@ class Journal:
         """Judged slots in commit order, each with its items, answered or not."""
         with _translated(self.path):
             rows = self._db.execute(
-                "SELECT s.position, s.slot_id, s.label, s.ordinal, s.is_failed, d.row_id, s.slot_id, d.label, s.ordinal,"
-                " d.item, d.reason, d.text, d.fields, d.evidence, d.nearest, d.results, NULL, '', d.vector"
+                "SELECT s.position, s.slot_id, s.label, s.ordinal, s.is_failed, d.row_id, s.slot_id, d.label,"
+                " s.ordinal, d.item, d.reason, d.text, d.fields, d.evidence, d.nearest, d.results, NULL, '', d.vector"
                 " FROM slots s LEFT JOIN decisions d USING (position) ORDER BY s.position, d.item"
             )
             for (position, slot_id, label, ordinal, is_failed), found in groupby(rows, key=lambda row: row[:5]):
@@ -350,6 +350,12 @@ class Journal:
         with _translated(self.path):
             return int(self._db.execute("SELECT coalesce(max(id), 0) FROM completions").fetchone()[0])
 
+    def last_answered_at(self) -> float | None:
+        """Unix time of the answer that came last."""
+        with _translated(self.path):
+            row = self._db.execute("SELECT answered_at FROM completions ORDER BY id DESC LIMIT 1").fetchone()
+            return None if row is None else float(row[0])
+
     def answer_number(self, label: str, ordinal: int) -> int | None:
         """Number of a slot's first answer, or None where it has none."""
         with _translated(self.path):
@@ -358,7 +364,7 @@ class Journal:
             return None if number is None else int(number)
 
     def integrity_problems(self, *, at_most: int) -> list[str]:
-        """What SQLite finds wrong with the file, looking at every page; empty where it is whole. Slow on large files."""
+        """What SQLite finds wrong with the file, looking at every page; empty where it is whole."""
         try:
             found = [said for (said,) in self._db.execute(f"PRAGMA integrity_check({at_most})")]
         except sqlite3.DatabaseError as error:
@@ -398,7 +404,7 @@ class Journal:
             return self._db.execute("SELECT 1 FROM row_vectors LIMIT 1").fetchone() is not None
 
     def row_vectors(self, encoder: str, digests: Sequence[str]) -> dict[str, bytes]:
-        """Those of the asked vectors that are kept, by digest (`vector_digest`)."""
+        """Those of the asked vectors that are kept, by digest (`vector_digests`)."""
         with _translated(self.path):
             return kept.find(self._db, encoder, digests)
 

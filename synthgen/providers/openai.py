@@ -17,8 +17,8 @@ import orjson
 from synthgen.errors import JobError
 from synthgen.job import ModelConfig
 from synthgen.providers import openai_errors
-from synthgen.providers.openai_errors import EndpointError, Unencodable
-from synthgen.providers.openai_wire import Dialect, read_answer
+from synthgen.providers.openai_errors import MAX_KEPT_BYTES, EndpointError, Unencodable
+from synthgen.providers.openai_wire import Dialect, parse_body, read_answer
 from synthgen.records import Answer, Failure, Request
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 DEFAULT_CONCURRENCY = 64
 MOST_DIALECT_CHANGES = 6
-_MAX_ERROR_BYTES = 65_536
 _log = logging.getLogger(__name__)
 
 
@@ -93,15 +92,16 @@ class OpenAIProvider:
 
     def classify(self, error: Exception) -> Failure:
         failure = openai_errors.classify(error)
-        if self._api_key and self._api_key in failure.message:
-            return _redacted(failure, self._api_key)
-        return failure
+        return _redacted(failure, self._api_key) if self._api_key else failure
 
 
 def _redacted(failure: Failure, key: str) -> Failure:
     import dataclasses
 
-    return dataclasses.replace(failure, message=failure.message.replace(key, "[key]"))
+    answer = failure.answer
+    for spelling in (key, orjson.dumps(key)[1:-1].decode()):
+        answer = answer.replace(spelling, "[key]") if answer else answer
+    return dataclasses.replace(failure, message=failure.message.replace(key, "[key]"), answer=answer)
 
 
 def _transport(config: ModelConfig, api_key: str | None) -> Transport:
@@ -147,11 +147,11 @@ class HttpTransport:
             headers = {k.lower(): v for k, v in response.headers.items()}
             if response.status != 200:
                 raise EndpointError(response.status, _parsed_or_text(raw), headers)
-        return orjson.loads(raw), headers
+        return parse_body(raw), headers
 
 
 def _parsed_or_text(raw: bytes) -> Any:
     try:
         return orjson.loads(raw)
     except orjson.JSONDecodeError:
-        return raw[:_MAX_ERROR_BYTES].decode("utf-8", "replace")
+        return raw[:MAX_KEPT_BYTES].decode("utf-8", "replace")

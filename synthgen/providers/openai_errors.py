@@ -14,6 +14,7 @@ timeout, reset, cut body, unreachable    transient
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import email.utils
 import re
 import socket
@@ -24,7 +25,7 @@ from typing import Any
 
 import orjson
 
-from synthgen.records import Failure, FailureKind
+from synthgen.records import Failure, FailureKind, Usage
 
 _QUOTA = re.compile(
     r"insufficient_quota|exceeded your current quota|billing|credit balance|insufficient (?:funds|credit)", re.I
@@ -38,6 +39,7 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _TRANSIENT = {408, 409, 425}
 _MAX_SHOWN = 300
+MAX_KEPT_BYTES = 65_536
 
 
 class EndpointError(Exception):
@@ -72,16 +74,52 @@ class Unencodable(Exception):
     """The request holds something that JSON cannot say; nothing was sent."""
 
 
-class BadBody(Exception):
+class Unanswered(Exception):
+    """A 200 that brings no answer, though it may be billed.
+
+    Args:
+        message: What is wrong with it.
+        body: The parsed body, or its text.
+        usage: Tokens, where it tells them.
+    """
+
+    def __init__(self, message: str, *, body: Any = None, usage: Usage | None = None) -> None:
+        super().__init__(message)
+        self.body, self.usage = body, usage
+
+
+class BadBody(Unanswered):
     """A 200 whose body holds no answer."""
 
 
-class Filtered(Exception):
+class Filtered(Unanswered):
     """The answer was withheld by a content filter."""
 
 
 def classify(error: Exception) -> Failure:
-    """What an exception means. Never raises."""
+    """What an exception means, with the text behind it. Never raises."""
+    failure = _classify(error)
+    match error:
+        case EndpointError(body=body):
+            return dataclasses.replace(failure, answer=_kept(body))
+        case Unanswered(body=body, usage=usage):
+            return dataclasses.replace(failure, answer=_kept(body), usage=usage)
+        case _:
+            return failure
+
+
+def _kept(body: Any) -> str | None:
+    """A body as text, cut to what a journal should hold of it."""
+    if body is None:
+        return None
+    try:
+        text = body if isinstance(body, str) else orjson.dumps(body).decode()
+    except TypeError:  # half of a surrogate pair, or nested too deep
+        text = repr(body)
+    return text.encode("utf-8", "replace")[:MAX_KEPT_BYTES].decode("utf-8", "ignore")
+
+
+def _classify(error: Exception) -> Failure:
     if isinstance(error, EndpointError):
         return _classify_status(error)
     if isinstance(error, Filtered):

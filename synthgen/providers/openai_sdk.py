@@ -6,9 +6,8 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
 from synthgen.providers.openai_errors import EndpointError
+from synthgen.providers.openai_wire import parse_body
 
 _OWN = {"model", "messages", "prompt", "stop", "response_format", "temperature", "top_p", "max_tokens", "seed"}
 
@@ -51,7 +50,7 @@ class SdkTransport:
         except openai.APIConnectionError as error:
             raise _connection_error(error) from None
         headers = {k.lower(): v for k, v in response.headers.items()}
-        return orjson.loads(response.content), headers
+        return parse_body(response.content), headers
 
 
 def _http_client() -> Any:

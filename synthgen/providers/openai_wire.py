@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from synthgen.providers.openai_errors import BadBody, EndpointError, Filtered
+import orjson
+
+from synthgen.providers.openai_errors import MAX_KEPT_BYTES, BadBody, EndpointError, Filtered
 from synthgen.records import Answer, Request, Usage
 
 Structured = Literal["json_schema", "json_object", "none"]
@@ -88,6 +90,18 @@ def _response_format(structured: Structured, schema: Mapping[str, Any]) -> dict[
     return {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": schema}}
 
 
+def parse_body(raw: bytes) -> Any:
+    """The JSON of an answer's body.
+
+    Raises:
+        BadBody: It is not JSON.
+    """
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise BadBody(str(error), body=raw[:MAX_KEPT_BYTES].decode("utf-8", "replace")) from None
+
+
 def read_answer(body: Any, *, headers: Mapping[str, str], request: Request, model: str) -> Answer:
     """The answer in a response body.
 
@@ -97,17 +111,17 @@ def read_answer(body: Any, *, headers: Mapping[str, str], request: Request, mode
         BadBody: It holds no answer.
     """
     if not isinstance(body, Mapping):
-        raise BadBody(f"expected a JSON object, found {type(body).__name__}")
+        raise BadBody(f"expected a JSON object, found {type(body).__name__}", body=body)
     if body.get("error"):
         raise EndpointError(_status_in(body["error"]), body, headers)
     choices = body.get("choices")
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], Mapping):
-        raise BadBody("no choices in it")
+        raise BadBody("no choices in it", body=body, usage=_told_usage(body))
     choice = choices[0]
     text = _text(choice)
     finish = str(choice.get("finish_reason") or "stop")
     if not text and finish == "content_filter":
-        raise Filtered("withheld by the endpoint's content filter")
+        raise Filtered("withheld by the endpoint's content filter", body=body, usage=_told_usage(body))
     usage = _usage(body.get("usage"), request, text)
     return Answer(text, finish, usage, str(body.get("model") or model), _limit_headers(headers))
 
@@ -147,6 +161,16 @@ def _usage(usage: Any, request: Request, text: str) -> Usage:
         asked if isinstance(asked, int) and asked > 0 else request.prompt.char_count() // _CHARS_A_TOKEN + 1,
         answered if isinstance(answered, int) and answered > 0 else len(text) // _CHARS_A_TOKEN + 1,
     )
+
+
+def _told_usage(body: Mapping[str, Any]) -> Usage | None:
+    """What a body without an answer says it cost; None where it does not say."""
+    usage = body.get("usage")
+    found = usage if isinstance(usage, Mapping) else {}
+    asked, answered = found.get("prompt_tokens"), found.get("completion_tokens")
+    if isinstance(asked, int) and isinstance(answered, int) and min(asked, answered) >= 0:
+        return Usage(asked, answered)
+    return None
 
 
 def _limit_headers(headers: Mapping[str, str]) -> dict[str, str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 from synthgen.engine.run import RunResult
-from synthgen.journal import Journal, StoredRow
+from synthgen.journal import Journal, StoredRow, StoredSession
 from synthgen.records import Usage
 from synthgen.report.progress import duration, printable
 
@@ -44,6 +45,40 @@ def standing_lines(
         yield f"rejected  {sum(rejected.values()):,} ({reasons})"
     if failed:
         yield f"failed    {failed:,} requests given up"
+
+
+def seen_sessions(
+    sessions: Sequence[StoredSession], *, is_live: bool, last_answer_at: float | None, now: float
+) -> list[StoredSession]:
+    """The sessions with a duration each, the last one as it is now: at work, or dead without having said so.
+
+    Args:
+        sessions: As the journal has them.
+        is_live: Whether a process holds the run.
+        last_answer_at: Unix time of the last answer, which is when a dead session was last seen alive.
+        now: Unix time.
+    """
+    return [_seen(s, is_live=is_live, alive_at=now if is_live else last_answer_at) for s in sessions]
+
+
+def _seen(session: StoredSession, *, is_live: bool, alive_at: float | None) -> StoredSession:
+    if session.status != "running":
+        return session
+    elapsed_s = max(0.0, (alive_at or 0.0) - session.started_at)
+    return replace(session, status="running" if is_live else "crashed", elapsed_s=elapsed_s)
+
+
+def session_lines(sessions: Sequence[StoredSession], losses: tuple[int, Usage]) -> Iterator[str]:
+    """How often and how long the run was worked on, and what may have been paid for nothing."""
+    if sessions:
+        worked_s = sum(s.elapsed_s or 0.0 for s in sessions)
+        crashed = sum(s.status == "crashed" for s in sessions)
+        died = f", {crashed} of them died" if crashed else ""
+        yield f"sessions  {len(sessions):,}{died}, {duration(worked_s)} in all"
+    requests, usage = losses
+    if requests:
+        cost = f"{usage.total_tokens:,} tokens" + (f", ${usage.usd:.4f}" if usage.usd else "")
+        yield f"losses    possibly billed without an answer: {requests:,} requests, {cost}"
 
 
 def sample_lines(journal: Journal, labels: Sequence[str]) -> Iterator[str]:

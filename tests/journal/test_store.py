@@ -34,7 +34,9 @@ def completion(ordinal: int = 0, *, label: str = "late", step: int = 0, text: st
     return Completion(f"s1:{label}{ordinal}", label, ordinal, step, text, "stop", usage, "m", "e", 1, 0.5, 12.0, draft)
 
 
-def committed(ordinal: int = 0, *, label: str = "late", reasons: tuple[Reason | None, ...] = (None,)) -> CommittedSlot:
+def committed(
+    ordinal: int = 0, *, label: str = "late", reasons: tuple[Reason | None, ...] = (None,), is_failed: bool = False
+) -> CommittedSlot:
     decisions = tuple(
         Decision(
             Candidate(
@@ -45,9 +47,9 @@ def committed(ordinal: int = 0, *, label: str = "late", reasons: tuple[Reason | 
             b"\x00\x3c",
             {"label_probability": 0.9},
         )
-        for i, reason in enumerate(reasons)
+        for i, reason in enumerate(() if is_failed else reasons)
     )
-    return CommittedSlot(f"s1:{label}{ordinal}", label, ordinal, False, decisions)
+    return CommittedSlot(f"s1:{label}{ordinal}", label, ordinal, is_failed, decisions)
 
 
 @pytest.fixture

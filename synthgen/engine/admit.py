@@ -1,0 +1,65 @@
+"""Whether a job may work on the run that is there, and what the run keeps of the job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import orjson
+
+from synthgen.engine.blueprint import Blueprint
+from synthgen.engine.changes import Effect
+from synthgen.engine.preview import Preview, preview_changes, run_fingerprint
+from synthgen.errors import JobError
+from synthgen.identity import content_id
+from synthgen.journal import Journal
+
+Admission = Literal["refuse", "keep"]
+ASKED_BEFORE_KEY = "asked_before"
+
+
+def admit_job(journal: Journal, blueprint: Blueprint, run_dir: Path, on_change: Admission) -> bool:
+    """Compare the job with the one the run was started with, and make it the run's; whether the run goes on.
+
+    Raises:
+        JobError: The run was started with another prompt, model or data, and `on_change` is `refuse`.
+    """
+    preview = preview_changes(journal, blueprint)
+    is_resumed = run_fingerprint(journal) is not None
+    if preview is not None and preview.effect is Effect.NEW_SLOTS and on_change == "refuse":
+        raise refused(preview, run_dir)
+    adopt_job(journal, blueprint, preview)
+    return is_resumed
+
+
+def adopt_job(journal: Journal, blueprint: Blueprint, preview: Preview | None) -> None:
+    """Make a job the run's own: forget the decisions it changes, keep what a later replay needs of it."""
+    before = journal.meta()
+    if preview is not None and preview.effect >= Effect.REPLAY:
+        journal.forget_decisions()
+    facts = {
+        "fingerprint": orjson.dumps(blueprint.fingerprint()).decode(),
+        "template": blueprint.template_source.text,
+        "template_id": content_id(blueprint.template_source.text),
+        "base": str(blueprint.base.absolute()),
+        "job_path": str(Path(blueprint.name).absolute()),
+        "targets": orjson.dumps(dict(blueprint.targets)).decode(),
+        "text_field": blueprint.text_field,
+        "label_field": blueprint.job.data.label or "",
+        "name": blueprint.job.name,
+    }
+    has_new_slots = preview is not None and preview.effect is Effect.NEW_SLOTS
+    if has_new_slots or ASKED_BEFORE_KEY not in before:
+        # Answers up to this one were asked under another job, or before the journal kept track of it.
+        facts[ASKED_BEFORE_KEY] = str(journal.last_answer())
+    journal.set_meta(facts)
+
+
+def refused(preview: Preview, run_dir: Path) -> JobError:
+    """What a job that asks differently is told."""
+    listed = "\n".join(f"  {line}" for line in preview.lines())
+    return JobError(
+        f"{run_dir}: this run was started with another job; nothing was changed\n{listed}",
+        hint="--on-change keep: keep its answers and ask what is missing the new way (nothing is bought twice); "
+        "or choose a new folder with --out",
+    )

@@ -1,0 +1,113 @@
+"""What a changed job means for a run, before it costs anything: the differences, and what the rest will take."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Any
+
+import orjson
+
+from synthgen.engine.blueprint import Blueprint
+from synthgen.engine.changes import Change, Effect, compare
+from synthgen.engine.demand import ClassDemand
+from synthgen.engine.estimate import estimate
+from synthgen.engine.prices import price_of
+from synthgen.journal import Journal
+from synthgen.records import Usage
+
+LOOKED_BACK_ANSWERS = 1000
+MOST_CHANGES_SHOWN = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a run has, and roughly what it still takes.
+
+    Attributes:
+        answers: Answers bought.
+        spent: What they cost.
+        missing: Rows still to be accepted, by the decisions as they stand.
+        requests: Requests that will likely bring them, answers not judged yet being used first.
+        usage: What these will cost, about; money is 0 where the price is not known.
+        has_price: Whether it is.
+    """
+
+    answers: int
+    spent: Usage
+    missing: int
+    requests: int
+    usage: Usage
+    has_price: bool
+
+    def lines(self) -> Iterator[str]:
+        """For a person."""
+        yield f"kept: {self.answers:,} answers, {_cost(self.spent, has_price=bool(self.spent.usd))}"
+        cost = _cost(self.usage, has_price=self.has_price)
+        yield f"to come: {self.missing:,} rows are missing: about {self.requests:,} requests, {cost}"
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A job that differs from the run's, the weightiest differences first."""
+
+    changes: tuple[Change, ...]
+    outlook: Outlook
+
+    @property
+    def effect(self) -> Effect:
+        """The weightiest."""
+        return max(change.effect for change in self.changes)
+
+    def lines(self) -> Iterator[str]:
+        """Differences by effect, each effect with what it means, then what is kept and what is to come."""
+        for effect, found in groupby(self.changes, key=lambda change: change.effect):
+            changes = list(found)
+            yield f"{effect.meaning}:"
+            yield from (f"    {change}" for change in changes[:MOST_CHANGES_SHOWN])
+            if len(changes) > MOST_CHANGES_SHOWN:
+                yield f"    ... and {len(changes) - MOST_CHANGES_SHOWN} more"
+        yield from self.outlook.lines()
+
+
+def preview_changes(journal: Journal, blueprint: Blueprint) -> Preview | None:
+    """What is different in a job; None where the run has not begun or its job is the same."""
+    before = run_fingerprint(journal)
+    changes = compare(before, blueprint.fingerprint()) if before is not None else []
+    return Preview(tuple(changes), look_ahead(journal, blueprint)) if changes else None
+
+
+def run_fingerprint(journal: Journal) -> Mapping[str, Any] | None:
+    """The job that a run was last worked on with; None where it never began."""
+    stored = journal.meta().get("fingerprint")
+    found: Mapping[str, Any] | None = orjson.loads(stored) if stored is not None else None
+    return found
+
+
+def look_ahead(journal: Journal, blueprint: Blueprint) -> Outlook:
+    """By what answers have brought and cost so far; where there are none, by the estimate of `synthgen plan`."""
+    answers, spent = journal.answers(), journal.usage()
+    accepted, committed = journal.accepted_counts(), journal.committed_counts()
+    missing = {label: max(0, target - accepted.get(label, 0)) for label, target in blueprint.targets.items()}
+    if not answers:
+        guess = estimate(blueprint)
+        return Outlook(0, spent, sum(missing.values()), guess.requests, guess.usage, guess.has_price)
+    requests = 0
+    for label, rows in missing.items():
+        account = ClassDemand(label, blueprint.targets[label], blueprint.items, blueprint.job.starvation)
+        recent = journal.recent_yields(label, last=LOOKED_BACK_ANSWERS)
+        account.resume(accepted=accepted.get(label, 0), committed=committed.get(label, 0), recent=recent)
+        unjudged, _ = journal.undecided(label, since=account.committed)
+        requests += max(0, math.ceil(rows / account.yield_rows) - len(unjudged))
+    usage = Usage(spent.input_tokens * requests // answers, spent.output_tokens * requests // answers)
+    price = price_of(blueprint.groups[0].endpoints[0])
+    if price is not None:
+        usage = replace(usage, usd=price.of(usage))
+    return Outlook(answers, spent, sum(missing.values()), requests, usage, price is not None)
+
+
+def _cost(usage: Usage, *, has_price: bool) -> str:
+    tokens = f"{usage.total_tokens:,} tokens"
+    return f"{tokens}, ${usage.usd:.4f}" if has_price else f"{tokens}, price unknown"
