@@ -13,6 +13,7 @@ from synthgen.engine.admit import Admission, admit_job
 from synthgen.engine.blueprint import Blueprint
 from synthgen.engine.evaluate import row_judge
 from synthgen.engine.events import Observer, RunStarted
+from synthgen.engine.prices import require_affordable
 from synthgen.engine.session import Session
 from synthgen.errors import JournalError, SynthgenError
 from synthgen.job import ModelConfig
@@ -100,6 +101,7 @@ async def run_job(
         ProviderError: As `Session.run`.
     """
     started = time.monotonic()
+    require_affordable(blueprint.job)
     _render_once(blueprint)
     _make_dir(run_dir)
     with RunLock(run_dir):

@@ -20,10 +20,12 @@ import anyio
 import numpy as np
 
 from synthgen.engine.blueprint import Blueprint, SlotMaker
+from synthgen.engine.breaker import Breaker
 from synthgen.engine.budget import Budget, Spend, seconds_until
 from synthgen.engine.commit import Committer
 from synthgen.engine.demand import ClassDemand, Demand
-from synthgen.engine.dispatch import Dispatcher, Endpoint, Work
+from synthgen.engine.dispatch import Dispatcher, Work
+from synthgen.engine.endpoint import Endpoint
 from synthgen.engine.evaluate import Landed, PoolJudge, RowJudge
 from synthgen.engine.events import ClassStarved, Draining, Observer
 from synthgen.engine.limits import EndpointLimits
@@ -34,6 +36,7 @@ from synthgen.engine.signal import Signal
 from synthgen.engine.stop import Stop, StopKind
 from synthgen.engine.writer import JournalWriter
 from synthgen.errors import JobError
+from synthgen.job import Job, ModelConfig
 from synthgen.journal import Journal, vector_digests
 from synthgen.providers.protocol import Provider
 from synthgen.records import Completion, Slot
@@ -41,6 +44,7 @@ from synthgen.records import Completion, Slot
 LEAST_WINDOW = 1024
 WINDOW_A_REQUEST_IN_FLIGHT = 16
 RELOAD_BATCH = 64
+DEADLINE_LOOK_S = 0.5
 POOL_BATCH = 16
 
 
@@ -73,7 +77,8 @@ class Session:
         self._writer = JournalWriter(journal)
         self._encoding = ThreadPoolExecutor(max_workers=1, thread_name_prefix="encoder")
         self._endpoints = _endpoints(blueprint, providers) if providers is not None else []
-        window = max(LEAST_WINDOW, WINDOW_A_REQUEST_IN_FLIGHT * sum(_concurrency(e) for e in self._endpoints))
+        most_in_flight = _most_in_flight(blueprint, providers) if providers is not None else 0
+        window = max(LEAST_WINDOW, WINDOW_A_REQUEST_IN_FLIGHT * most_in_flight)
         self.demand = Demand(self._order, self._accounts(), window=window)
         self._window = window
         self._spent = Spend(journal.answers(), journal.usage()) + Spend(*journal.losses_total())
@@ -335,10 +340,20 @@ class Session:
             pass
 
     async def _watch_deadline(self) -> None:
+        """Stop asking so early that a slow answer still comes in time."""
         deadline = self._blueprint.job.budget.deadline
-        if deadline is not None:
-            await anyio.sleep(seconds_until(deadline, now=dt.datetime.now()))
-            self.stop.set(StopKind.BUDGET, f"deadline: {deadline}")
+        if deadline is None:
+            return
+        earlier = await self._writer.call(self._journal.sessions)
+        worked_s = sum(session.elapsed_s or 0.0 for session in earlier)
+        until = anyio.current_time() + seconds_until(deadline, now=dt.datetime.now(), worked_s=worked_s)
+        while (left_s := until - anyio.current_time() - self._drain_s()) > 0:  # noqa: ASYNC110 - it moves
+            await anyio.sleep(min(left_s, DEADLINE_LOOK_S))
+        self.stop.set(StopKind.BUDGET, f"the deadline has come: {deadline}")
+
+    def _drain_s(self) -> float:
+        """Seconds that what is in flight may still take."""
+        return 0.0 if self._dispatcher is None else self._dispatcher.slow_answer_s
 
     async def _watch_signals(self, scope: anyio.CancelScope) -> None:
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
@@ -353,19 +368,34 @@ def _judge_all(pools: PoolJudge, alive: Sequence[Landed], kept: Mapping[str, byt
 
 
 def _endpoints(blueprint: Blueprint, providers: Sequence[Sequence[Provider]]) -> list[Endpoint]:
-    has_usd_budget = blueprint.job.budget.max_usd is not None
     return [
-        Endpoint(
-            provider=provider,
-            limits=EndpointLimits(config.limits, default_concurrency=provider.default_concurrency),
-            price=require_price(config, has_usd_budget=has_usd_budget),
-            group=number,
-            timeout_s=config.timeout_s,
-        )
+        _endpoint(blueprint.job, config, provider, group=number)
         for number, (group, made) in enumerate(zip(blueprint.groups, providers, strict=True))
         for config, provider in zip(group.endpoints, made, strict=True)
     ]
 
 
-def _concurrency(endpoint: Endpoint) -> int:
-    return endpoint.limits.statistics().max_concurrency
+def _endpoint(job: Job, config: ModelConfig, provider: Provider, *, group: int) -> Endpoint:
+    breaker = Breaker()
+    limits = EndpointLimits(
+        config.limits,
+        default_concurrency=provider.default_concurrency,
+        may_adapt=config.provider != "local",
+        breaker=breaker,
+    )
+    return Endpoint(
+        provider=provider,
+        limits=limits,
+        price=require_price(config, has_usd_budget=job.budget.max_usd is not None),
+        group=group,
+        timeout_s=config.timeout_s,
+        weight=config.weight,
+        breaker=breaker,
+    )
+
+
+def _most_in_flight(blueprint: Blueprint, providers: Sequence[Sequence[Provider]]) -> int:
+    """Requests that may be out at once, over all endpoints."""
+    configs = [config for group in blueprint.groups for config in group.endpoints]
+    made = [provider for group in providers for provider in group]
+    return sum(c.limits.max_concurrency or p.default_concurrency for c, p in zip(configs, made, strict=True))
