@@ -1,0 +1,26 @@
+"""The benches' small versions hold what the full ones measure."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from bench.stage import environment
+
+PATIENCE_S = 120.0
+
+
+def measure(bench: str, *words: str) -> None:
+    """One bench, which must miss nothing."""
+    command = [sys.executable, "-m", f"bench.{bench}", *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, env=environment(), check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("part", ["random", "commit", "server"])
+def test_a_run_killed_anywhere_gives_the_same_rows(part: str) -> None:
+    """SIGKILL at random moments, inside a commit, or of the server: the calm run's bytes, at no more than what was in
+    flight, and a message that names the next step where the run could go on no more."""
+    measure("crash", part, "--quick")
