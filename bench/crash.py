@@ -2,9 +2,9 @@
 
     python -m bench.crash [PART ...] [--quick] [--seed N]
 
-Three times the same job: SIGKILL at random moments, SIGKILL inside a journal commit (`bench.die_in_commit`), and the
-server killed in the middle. What a kill cost is read off both sides: answers the server granted that no journal holds,
-and requests it saw abandoned.
+Again and again the same job: SIGKILL at random moments, SIGKILL inside a journal commit (`bench.die_in_commit`), and
+the server killed in the middle and near the end. What a kill cost is read off both sides: answers the server granted
+that no journal holds, and requests it saw abandoned.
 """
 
 from __future__ import annotations
@@ -167,11 +167,16 @@ class Bench:
 
     def server_killed(self, calm: Calm) -> list[Figure]:
         """The server dies in mid-run, and comes back later on its port."""
-        name = "server killed"
-        job, out = self.job("server")
+        return self._server_killed("server killed", calm, calm.granted // 2)
+
+    def server_killed_at_the_end(self, calm: Calm) -> list[Figure]:
+        """The same while the last answers are awaited and nothing new is asked."""
+        return self._server_killed("server killed at the end", calm, calm.granted - self._scale.places // 2)
+
+    def _server_killed(self, name: str, calm: Calm, moment: int) -> list[Figure]:
+        job, out = self.job(name.replace(" ", "-"))
         with running(job, out) as run:
-            half = calm.granted // 2
-            self._server.wait_until(lambda told: told["granted"] >= half, while_runs=run.process)
+            self._server.wait_until(lambda told: told["granted"] >= moment, while_runs=run.process)
             self._server.end(signal.SIGKILL)
             ended = run.wait()
         held = _answers(out)
@@ -194,7 +199,12 @@ class Bench:
         ]
 
 
-PARTS = {"random": Bench.killed_at_random, "commit": Bench.killed_in_commits, "server": Bench.server_killed}
+PARTS = {
+    "random": Bench.killed_at_random,
+    "commit": Bench.killed_in_commits,
+    "server": Bench.server_killed,
+    "server-end": Bench.server_killed_at_the_end,
+}
 
 
 class _Ledger:

@@ -287,11 +287,13 @@ class Run:
         return Ended(self.process.returncode, result, err, wall_s)
 
 
-def start_run(job: Path, out: Path, *, runner: Sequence[str] = ("-m", "synthgen"), **popen: Any) -> Run:
-    """`synthgen run` in a process of its own; `runner` replaces what Python is told to start."""
+def start_run(
+    job: Path, out: Path, *, runner: Sequence[str] = ("-m", "synthgen"), words: Sequence[str] = (), **popen: Any
+) -> Run:
+    """`synthgen run` in a process of its own; `runner` replaces what Python is told to start, `words` are added."""
     return Run(
         subprocess.Popen(
-            [sys.executable, *runner, "run", str(job), "--out", str(out), "--quiet", "--json"],
+            [sys.executable, *runner, "run", str(job), "--out", str(out), "--quiet", "--json", *words],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

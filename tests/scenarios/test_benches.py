@@ -24,3 +24,15 @@ def test_a_run_killed_anywhere_gives_the_same_rows(part: str) -> None:
     """SIGKILL at random moments, inside a commit, or of the server: the calm run's bytes, at no more than what was in
     flight, and a message that names the next step where the run could go on no more."""
     measure("crash", part, "--quick")
+
+
+@pytest.mark.parametrize("part", ["full", "truncated", "read-only", "shared"])
+def test_a_failing_disk_ends_the_run_and_loses_nothing(part: str) -> None:
+    """A full disk, a truncated journal, a directory that cannot be written, a second run: exit 4, a message with the
+    next step, no request sent in vain, and the run is completed once the disk is in order."""
+    measure("disk", part, "--quick")
+
+
+def test_a_full_disk_ends_the_run_where_no_disk_can_be_mounted() -> None:
+    """The same by a limit on the size of a file, where a test may not mount anything."""
+    measure("disk", "full", "read-only", "--quick", "--no-namespace")
