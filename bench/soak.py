@@ -104,7 +104,7 @@ def _read(samples: Path) -> list[dict[str, Any]]:
 def _judge(
     name: str, samples: Sequence[Mapping[str, Any]], stats: Mapping[str, Any], *, seconds: float, per_s: float
 ) -> list[Figure]:
-    """What both soaks show. Memory an answer is judged in `soak` only: the virtual server lives in the run's process."""
+    """What both soaks show. Memory is judged in `soak` only: the virtual server lives in the process of its run."""
     before, after = samples[0], samples[-1]
     during = [s for s in samples if s["when"] == "during"]
     settled_s = min(60.0, seconds / 2)

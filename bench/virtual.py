@@ -27,7 +27,7 @@ T = TypeVar("T")
 TICK_S = 1e-7  # a real clock moves while code runs; aiolimiter counts on it
 
 
-class _Jumping(selectors.DefaultSelector):  # type: ignore[misc,valid-type]
+class _Jumping(selectors.DefaultSelector):
     """Never waits: time passes by as much as it was asked to wait."""
 
     now = 0.0

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from bench.soak import soak_virtually
 from bench.stage import environment
 
 PATIENCE_S = 120.0
@@ -36,3 +37,12 @@ def test_a_failing_disk_ends_the_run_and_loses_nothing(part: str) -> None:
 def test_a_full_disk_ends_the_run_where_no_disk_can_be_mounted() -> None:
     """The same by a limit on the size of a file, where a test may not mount anything."""
     measure("disk", "full", "read-only", "--quick", "--no-namespace")
+
+
+def test_minutes_of_virtual_time_leave_nothing_behind() -> None:
+    """The whole engine for some virtual minutes against every fault: it ends at its deadline, keeps every answer, and
+    leaves no task and nothing in flight."""
+    figures = {figure.what: figure for figure in soak_virtually(1.0)}
+    judged = {what: f.is_met for what, f in figures.items() if f.is_met is not None and "received" not in what}
+    assert len(judged) >= 8
+    assert all(judged.values()), figures
