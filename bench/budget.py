@@ -46,13 +46,12 @@ FAULTS = {
     "cut_ratio": 0.03,
     "malformed_ratio": 0.05,
 }
-LATENCY = {"latency_s": 0.15, "latency_kind": "jitter", "latency_jitter_ratio": 0.9}
+LATENCY: dict[str, Any] = {"latency_s": 0.15, "latency_kind": "jitter", "latency_jitter_ratio": 0.9}
 PLACES = 16
 MAX_TOKENS = 120
 INPUT_USD, OUTPUT_USD = Decimal("2.5"), Decimal("10")
 MTOK = Decimal(1_000_000)
-DEADLINE_S = 4
-DEADLINE_ROWS = 2000  # more than three sessions of that length bring
+MOST_ROWS_A_S = int(PLACES / LATENCY["latency_s"])
 LATEST_REQUEST_S = 0.5
 Stats = Mapping[str, Any]
 
@@ -152,10 +151,11 @@ class Bench:
 
     # --- time --------------------------------------------------------------------------------------------------
 
-    def deadline(self) -> list[Figure]:
+    def deadline(self, seconds: int) -> list[Figure]:
         """A deadline of some seconds; a duration is counted anew in each session."""
         name = "deadline"
-        job = self.job(name, {"deadline": f"{DEADLINE_S}s"}, rows=DEADLINE_ROWS)
+        rows = 3 * seconds * MOST_ROWS_A_S  # more than three sessions bring
+        job = self.job(name, {"deadline": f"{seconds}s"}, rows=rows)
         out = job.parent / "out"
         self._server.reset()
         killed = self._stopped_at(job, out, lambda told: told["granted"] >= 20, signal.SIGKILL)
@@ -168,12 +168,12 @@ class Bench:
             found.append(
                 at_most(
                     f"{name}: last request of session {session}, seconds after it",
-                    _last_request_s(watch) - DEADLINE_S,
+                    _last_request_s(watch) - seconds,
                     LATEST_REQUEST_S,
                     "{:+.2f}",
                 )
             )
-        self.job(name, {}, rows=DEADLINE_ROWS)
+        self.job(name, {}, rows=rows)
         roomy = run_to_end(job, out)
         found.append(equal(f"{name}: exit code without one", roomy.exit_code, 0))
         return found
@@ -211,16 +211,13 @@ def main() -> int:
     rows = 400 if asked.quick else 1500
     with simulator(**LATENCY, **FAULTS) as server, tempfile.TemporaryDirectory() as folder:
         bench = Bench(server, Path(folder), rows, random.Random(asked.seed))
-        cost = bench.cost()
-        figures.append(
-            shown(
-                f"{rows:,} rows of {' and '.join(LABELS)} without a budget",
-                f"{cost['granted']:,} requests, {cost['input_tokens'] + cost['output_tokens']:,} tokens, "
-                f"${_usd(cost):.4f}",
-            )
-        )
+        cost = bench.cost() if set(asked.bounds or names) - {"deadline"} else {}
+        if cost:
+            tokens = cost["input_tokens"] + cost["output_tokens"]
+            told = f"{cost['granted']:,} requests, {tokens:,} tokens, ${_usd(cost):.4f}"
+            figures.append(shown(f"{rows:,} rows of {' and '.join(LABELS)} without a budget", told))
         for name in asked.bounds or names:
-            found = bench.deadline() if name == "deadline" else bench.bounded(name, cost)
+            found = bench.deadline(2 if asked.quick else 4) if name == "deadline" else bench.bounded(name, cost)
             print(*(f"{f.what}: {f.value} ({f.expected})" for f in found), sep="\n", flush=True)
             figures += found
     return conclude("Budget", figures)

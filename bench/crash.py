@@ -151,9 +151,10 @@ class Bench:
             _same(f"{name}: export", export(out), calm.rows),
             at_most(f"{name}: granted, calm run plus in flight", stats["granted"], calm.granted + in_flight, "{:,}"),
             at_most(
-                f"{name}: granted and abandoned, calm run plus places",
+                # one more, because what is in flight when the last row is accepted depends on timing in any run
+                f"{name}: granted and abandoned, calm run plus its places at each kill and at the end",
                 stats["granted"] + stats["abandoned"],
-                calm.granted + kills * self._scale.places,
+                calm.granted + (kills + 1) * self._scale.places,
                 "{:,}",
             ),
             at_most(f"{name}: cost of the worst kill, in answers", max(ledger.costs), self._scale.places, "{}"),

@@ -257,7 +257,7 @@ def _ends_well(name: str, ended: Ended) -> list[Figure]:
 
 
 def _measure(parts: list[str], *, is_quick: bool, has_namespace: bool) -> list[Figure]:
-    rows, sizes = (150, (192,)) if is_quick else (600, (48, 128, 256, 512))
+    rows, sizes = (150, (192,)) if is_quick else (600, (48, 256, 1024, 2048))
     with simulator(**LATENCY) as server, tempfile.TemporaryDirectory() as folder:
         bench = Bench(server, Path(folder), rows, has_namespace=has_namespace)
         known: dict[str, Callable[[], list[Figure]]] = {

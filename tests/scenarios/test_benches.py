@@ -39,6 +39,11 @@ def test_a_full_disk_ends_the_run_where_no_disk_can_be_mounted() -> None:
     measure("disk", "full", "read-only", "--quick", "--no-namespace")
 
 
+def test_nothing_is_asked_after_a_deadline() -> None:
+    """Over a kill and resumes, no request comes once the deadline is over; without one the run is completed."""
+    measure("budget", "deadline", "--quick")
+
+
 def test_minutes_of_virtual_time_leave_nothing_behind() -> None:
     """The whole engine for some virtual minutes against every fault: it ends at its deadline, keeps every answer, and
     leaves no task and nothing in flight."""
