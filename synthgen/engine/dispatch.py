@@ -33,6 +33,7 @@ LONGEST_OWN_WAIT_S = 5.0
 LATENCIES_KEPT = 256
 BUDGET_TOLD_EVERY_S = 1.0
 SHUNNED_LOOK_S = 0.05
+LEAST_TOLD_PAUSE_S = 1.0
 MOST_PASSED_OVER = 8
 
 
@@ -414,6 +415,9 @@ class Dispatcher:
     def _tell_limits(self, endpoint: Endpoint) -> None:
         change = endpoint.changed_limits()
         if change is not None:
+            closed_s = endpoint.limits.statistics().closed_s
+            if LEAST_TOLD_PAUSE_S <= closed_s < float("inf"):
+                self._observe(EndpointPaused(endpoint.name, "throttled", closed_s))
             self._writer.queue(change)
             self._observe(
                 LimitChanged(

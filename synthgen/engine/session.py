@@ -349,7 +349,7 @@ class Session:
         until = anyio.current_time() + seconds_until(deadline, now=dt.datetime.now(), worked_s=worked_s)
         while (left_s := until - anyio.current_time() - self._drain_s()) > 0:  # noqa: ASYNC110 - it moves
             await anyio.sleep(min(left_s, DEADLINE_LOOK_S))
-        self.stop.set(StopKind.BUDGET, f"the deadline has come: {deadline}")
+        self.stop.set(StopKind.BUDGET, f"deadline: {deadline}")
 
     def _drain_s(self) -> float:
         """Seconds that what is in flight may still take."""

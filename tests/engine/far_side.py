@@ -25,6 +25,10 @@ class FarSide:
         places: Requests in flight.
         stray_ratio: Share of requests refused whatever the load.
         stray_every_s: One request refused in every so many seconds.
+        stray_wait_s: The wait such a refusal names.
+        has_retry_after: Whether a refusal names a wait at all.
+        closed_until: What refusals name while nothing is granted.
+        headers: Of every answer.
         latency_s: Median time of an answer.
         spread: Sigma of its logarithm.
         parallel: Answers worked on at once; the others queue.
@@ -37,6 +41,7 @@ class FarSide:
     stray_every_s: Callable[[float], float | None] = lambda _: None
     stray_wait_s: float = 1.0
     has_retry_after: bool = True
+    closed_until: float | None = None
     headers: dict[str, str] = field(default_factory=dict)
     latency_s: float = 0.3
     spread: float = 0.2
@@ -62,6 +67,8 @@ class FarSide:
         if self.per_window is not None:
             while self._window and self._window[0] <= now - self.window_s:
                 self._window.popleft()
+            if self.closed_until is not None and self.per_window(now) == 0:
+                return self.closed_until - now
             if len(self._window) >= self.per_window(now):
                 return self._window[0] + self.window_s - now
             self._window.append(now)
