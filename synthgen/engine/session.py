@@ -255,6 +255,7 @@ class Session:
             if not batch:
                 await self._changed.wait()
                 continue
+            batch = [landed for landed in batch if self.demand.classes[landed.slot.label].is_open]
             alive = [landed for landed in batch if landed.survivors]
             kept = await self._kept_vectors(pools, alive)
             work = functools.partial(_judge_all, pools, alive, kept)

@@ -66,6 +66,16 @@ class Journal:
             stack.pop_all()
         return cls(path, connection)
 
+    @staticmethod
+    def require(run_dir: Path) -> None:
+        """Before anything is created in it: whether a folder holds a run.
+
+        Raises:
+            JournalError: It does not.
+        """
+        if not (run_dir / JOURNAL_NAME).exists():
+            raise JournalError(f"{run_dir}: no run here (no {JOURNAL_NAME})", hint="give the --out folder of a run")
+
     @classmethod
     def read(cls, run_dir: Path) -> Self:
         """Open the journal of `run_dir` to look only; works while a run writes it.
@@ -73,9 +83,8 @@ class Journal:
         Raises:
             JournalError: There is none, or it is damaged.
         """
+        cls.require(run_dir)
         path = run_dir / JOURNAL_NAME
-        if not path.exists():
-            raise JournalError(f"{run_dir}: no run here (no {JOURNAL_NAME})", hint="give the --out folder of a run")
         with _translated(path):
             if not path.stat().st_size:
                 require_whole(path)
