@@ -252,8 +252,12 @@ class Journal:
         """Rejected items, by reason."""
         return self._counts("SELECT reason, count(*) FROM decisions WHERE reason IS NOT NULL GROUP BY reason")
 
+    def failed_counts(self) -> dict[str, int]:
+        """Slots given up, by class."""
+        return self._counts("SELECT label, count(*) FROM failures GROUP BY label")
+
     def failed_count(self) -> int:
-        return sum(self._counts("SELECT code, count(*) FROM failures GROUP BY code").values())
+        return sum(self.failed_counts().values())
 
     def _counts(self, sql: str) -> dict[str, int]:
         with _translated(self.path):

@@ -187,3 +187,54 @@ def test_replay_of_a_live_run_is_refused(tmp_path: Path) -> None:
             assert code == 4
             assert "another run works here" in told
         assert kill(process, signal.SIGINT) == 130
+
+
+def retry_failed(out: Path) -> dict[str, Any]:
+    done = synthgen("retry-failed", out, "--json")
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = orjson.loads(done.stdout)
+    return found
+
+
+def test_retried_slots_stand_where_they_would_have_stood(tmp_path: Path) -> None:
+    """Slots given up are asked again, rows after them are judged anew, nothing else is bought: in the end it is the
+    dataset of a run in which nothing failed."""
+    with simulator("--duplicate-ratio", "0.15") as server:
+        calm = write_job(tmp_path / "calm", server.base_url, targets={"late": 60})
+        run_json(calm, tmp_path / "calm/out")
+        server.control(filtered_ratio=0.4)
+        slow = {"limits": {"max_concurrency": 1}}
+        budget = {"max_requests": 14}
+        job = write_job(tmp_path / "rough", server.base_url, targets={"late": 60}, budget=budget, model=slow)
+        first = run_json(job, tmp_path / "rough/out")
+        assert first["exit"] == 5
+        assert first["failed"] > 1
+        server.control(filtered_ratio=0)
+        found = retry_failed(tmp_path / "rough/out")
+        assert found["reopened"] == found["classes"]["late"] == first["failed"]
+        assert found["forgotten"] > 0
+        status = orjson.loads(synthgen("status", tmp_path / "rough/out", "--json").stdout)
+        assert (status["failed"], status["requests"]) == (0, first["requests"])
+        write_job(tmp_path / "rough", server.base_url, targets={"late": 60})
+        assert run_json(job, tmp_path / "rough/out")["exit"] == 0
+    assert export(tmp_path / "rough/out") == export(tmp_path / "calm/out")
+
+
+def test_retry_of_a_complete_run_changes_nothing(tmp_path: Path) -> None:
+    """Every class has its rows: failed slots stay as they are, and so does every row."""
+    with simulator("--filtered-ratio", "0.3") as server:
+        job = write_job(tmp_path, server.base_url, targets={"late": 40})
+        result = run_json(job, tmp_path / "out")
+    assert result["exit"] == 0
+    assert result["failed"] > 0
+    rows = export(tmp_path / "out")
+    assert retry_failed(tmp_path / "out") == {
+        "run_dir": str(tmp_path / "out"),
+        "reopened": 0,
+        "classes": {},
+        "left": result["failed"],
+        "forgotten": 0,
+        "is_complete": True,
+    }
+    assert export(tmp_path / "out") == rows
+    assert "every class has its rows" in synthgen("retry-failed", tmp_path / "out").stdout
