@@ -352,6 +352,10 @@ class Journal:
                 items = tuple(as_row(*row[5:]) for row in found if row[5] is not None)
                 yield StoredSlot(position, slot_id, label, ordinal, bool(is_failed), items)
 
+    def page_count(self) -> int:
+        with _translated(self.path):
+            return int(self._db.execute("PRAGMA page_count").fetchone()[0])
+
     def stray_decisions(self) -> int:
         """Items of slots that are not there; there should be none."""
         with _translated(self.path):
