@@ -125,7 +125,7 @@ TAMPERINGS = {
     "another answer": (
         f"""UPDATE completions SET text = '{{"items": []}}' WHERE {JUDGED}""",
         "items",
-        "0 in its answer",
+        "1 in its answer",
     ),
     "another slot id in the answer": (f"UPDATE completions SET slot_id = 's1:x' WHERE {JUDGED}", "slot id", "s1:x"),
     "another ordinal": (f"UPDATE slots SET ordinal = 999 WHERE {JUDGED}", "order", "slot"),
