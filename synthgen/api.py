@@ -4,28 +4,40 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
+    from synthgen.engine.admit import Admission
     from synthgen.engine.blueprint import Blueprint
     from synthgen.engine.events import Event, Observer
+    from synthgen.engine.preview import Preview
     from synthgen.engine.run import RunResult
     from synthgen.journal import StoredRow
 
-OnChange = Literal["refuse", "keep"]
+OnChange = Literal["refuse", "keep", "ask"]
+Confirm: TypeAlias = "Callable[[Preview], bool | None]"
 
 
 def run(
-    job: str | Path, *, out: str | Path | None = None, on_change: OnChange = "refuse", observe: Observer | None = None
+    job: str | Path,
+    *,
+    out: str | Path | None = None,
+    on_change: OnChange = "refuse",
+    confirm: Confirm | None = None,
+    observe: Observer | None = None,
 ) -> RunResult:
     """Run a job until its targets are met, or go on with it where `out` holds its run.
 
     Args:
         job: Path of the job file.
         out: Run directory; `runs/NAME` by default.
-        on_change: Where the run there has another prompt, model or data: stop, or keep its answers and go on.
+        on_change: Where the run there has another prompt, model or data: stop, keep its answers and go on, or ask
+            first, which also asks before decisions are recomputed.
+        confirm: Who is asked: handed what the change means and costs, it says whether to go on (None: nobody is there
+            to say, so as `refuse`). By default it asks on the terminal.
         observe: Called with every event of the run.
 
     Returns:
@@ -39,22 +51,55 @@ def run(
     import anyio
 
     has_uvloop = importlib.util.find_spec("uvloop") is not None
-    work = functools.partial(run_async, job, out=out, on_change=on_change, observe=observe)
+    work = functools.partial(_run, *_settled(job, out, on_change, confirm), observe=observe)
     return anyio.run(work, backend="asyncio", backend_options={"use_uvloop": has_uvloop})
 
 
 async def run_async(
-    job: str | Path, *, out: str | Path | None = None, on_change: OnChange = "refuse", observe: Observer | None = None
+    job: str | Path,
+    *,
+    out: str | Path | None = None,
+    on_change: OnChange = "refuse",
+    confirm: Confirm | None = None,
+    observe: Observer | None = None,
 ) -> RunResult:
-    """As `run`, inside an asyncio event loop that is already there.
+    """As `run`, inside an asyncio event loop that is already there. `confirm` is called before anything is awaited.
 
     Cancellation: leaves at once; what is durable stays, the same call resumes.
     """
+    return await _run(*_settled(job, out, on_change, confirm), observe=observe)
+
+
+def _settled(
+    job: str | Path, out: str | Path | None, on_change: OnChange, confirm: Confirm | None
+) -> tuple[Blueprint, Path, Admission]:
+    """The job read, and whoever has to be asked asked: a person at a prompt must not hold up an event loop."""
+    blueprint = load_blueprint(Path(job))
+    run_dir = Path(out) if out is not None else Path("runs") / blueprint.job.name
+    if on_change != "ask":
+        return blueprint, run_dir, on_change
+    from synthgen.engine.admit import settle_by_asking
+
+    return blueprint, run_dir, settle_by_asking(blueprint, run_dir, confirm or _confirm_on_terminal)
+
+
+def _confirm_on_terminal(preview: Preview) -> bool | None:
+    """Ask on stderr, so that stdout stays a program's; None where nobody is there to answer."""
+    if not sys.stdin.isatty() or not sys.stderr.isatty():
+        sys.stderr.write("synthgen: no terminal to ask on, so a changed job is treated as by `refuse`\n")
+        return None
+    from synthgen.report.progress import printable
+
+    sys.stderr.writelines(f"{printable(line)}\n" for line in preview.lines())
+    sys.stderr.write("go on? [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+async def _run(blueprint: Blueprint, run_dir: Path, on_change: Admission, *, observe: Observer | None) -> RunResult:
     from synthgen.engine.run import run_job
     from synthgen.providers.opening import open_provider
 
-    blueprint = load_blueprint(Path(job))
-    run_dir = Path(out) if out is not None else Path("runs") / blueprint.job.name
     return await run_job(
         blueprint, run_dir, open_provider=open_provider, observe=observe or _ignore, on_change=on_change
     )

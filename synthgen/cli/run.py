@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 @click.option("--events", type=click.Path(path_type=Path), help="Append every event to this file as JSON lines.")
 @click.option(
     "--on-change",
-    type=click.Choice(["refuse", "keep"]),
+    type=click.Choice(["refuse", "keep", "ask"]),
     default="refuse",
     show_default=True,
-    help="Where DIR holds a run with another prompt, model or data: stop, or keep its answers and go on the new way.",
+    help="Where DIR holds a run with another prompt, model or data: stop, keep its answers and go on the new way, or "
+    "show what it means and costs and ask; `ask` also asks before rows are judged anew by other checks.",
 )
 @click.pass_context
 def command(
@@ -35,7 +36,7 @@ def command(
     as_json: bool,
     quiet: bool,
     events: Path | None,
-    on_change: Literal["refuse", "keep"],
+    on_change: Literal["refuse", "keep", "ask"],
 ) -> None:
     """Run JOB until every class has its rows; the same command again resumes after any stop or crash.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +14,7 @@ from synthgen.engine.changes import Effect
 from synthgen.engine.preview import Preview, preview_changes, run_fingerprint
 from synthgen.errors import JobError
 from synthgen.identity import content_id
-from synthgen.journal import Journal
+from synthgen.journal import JOURNAL_NAME, Journal, RunLock
 
 Admission = Literal["refuse", "keep"]
 ASKED_BEFORE_KEY = "asked_before"
@@ -55,11 +57,43 @@ def adopt_job(journal: Journal, blueprint: Blueprint, preview: Preview | None) -
     journal.set_meta(facts)
 
 
-def refused(preview: Preview, run_dir: Path) -> JobError:
+def settle_by_asking(blueprint: Blueprint, run_dir: Path, confirm: Callable[[Preview], bool | None]) -> Admission:
+    """Show what a changed job means and costs, and ask; what changes nothing that was decided is not asked about.
+
+    Args:
+        blueprint: The job.
+        run_dir: Where its run may be.
+        confirm: Says whether to go on; None where nobody is there to be asked.
+
+    Returns:
+        `keep` where the answer is yes; `refuse` where there was nothing to ask, or nobody.
+
+    Raises:
+        JobError: The answer is no, or nobody is there and the job would ask differently.
+        JournalError: A process works on the run, or its journal cannot be opened.
+    """
+    if not (run_dir / JOURNAL_NAME).exists():
+        return "refuse"
+    with RunLock(run_dir), contextlib.closing(Journal.create(run_dir)) as journal:
+        preview = preview_changes(journal, blueprint)
+    if preview is None or preview.effect is Effect.FREE:
+        return "refuse"
+    answer = confirm(preview)
+    if answer is None and preview.effect is Effect.NEW_SLOTS:
+        raise refused(preview, run_dir, why="there is no terminal to ask on, so nothing was changed")
+    if answer is False:
+        raise JobError(
+            f"{run_dir}: left as it was",
+            hint="put the job file back to go on as before, or choose a new folder with --out",
+        )
+    return "keep" if answer else "refuse"
+
+
+def refused(preview: Preview, run_dir: Path, *, why: str = "nothing was changed") -> JobError:
     """What a job that asks differently is told."""
     listed = "\n".join(f"  {line}" for line in preview.lines())
     return JobError(
-        f"{run_dir}: this run was started with another job; nothing was changed\n{listed}",
+        f"{run_dir}: this run was started with another job; {why}\n{listed}",
         hint="--on-change keep: keep its answers and ask what is missing the new way (nothing is bought twice); "
         "or choose a new folder with --out",
     )

@@ -15,7 +15,7 @@ from synthgen.engine.events import (
 )
 from synthgen.engine.writer import JournalWriter
 from synthgen.journal import CommittedSlot
-from synthgen.records import Decision, Reason, Rejection
+from synthgen.records import Decision, Nearest, Reason, Rejection
 
 
 class Committer:
@@ -74,11 +74,7 @@ class Committer:
 
     def _decide(self, item: Judged, *, has_room: bool) -> Decision:
         candidate = item.candidate
-        rejection, nearest = item.rejection, item.nearest
-        if rejection is None:
-            rejection, among_accepted = self._dedup.judge_accepted(candidate, item.vector)
-            if among_accepted is not None and (nearest is None or among_accepted.similarity > nearest.similarity):
-                nearest = among_accepted
+        rejection, nearest = judge_among_accepted(self._dedup, item)
         if rejection is None and not has_room:
             rejection = Rejection(Reason.SURPLUS, {})
         if rejection is None:
@@ -108,3 +104,13 @@ class Committer:
             account.is_starved = True
             recent = account.recent
             self._observe(ClassStarved(account.label, account.accepted, account.target, len(recent), sum(recent)))
+
+
+def judge_among_accepted(dedup: Deduplicator, item: Judged) -> tuple[Rejection | None, Nearest | None]:
+    """What stands against an item when everything accepted before it counts too, and its nearest row of all pools."""
+    if item.rejection is not None:
+        return item.rejection, item.nearest
+    rejection, nearest = dedup.judge_accepted(item.candidate, item.vector)
+    if nearest is None or (item.nearest is not None and item.nearest.similarity >= nearest.similarity):
+        nearest = item.nearest
+    return rejection, nearest

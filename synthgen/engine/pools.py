@@ -7,7 +7,7 @@ nothing again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -62,18 +62,10 @@ class PoolBuilder:
         if encoder is not None:
             await self._writer.call(lambda: self._admit_encoder(encoder.identity))
             self.train_vectors, test_vectors = await self._real_vectors(encoder, train, test)
-        dedup = Deduplicator(
-            blueprint.check(DuplicateCheck),
-            blueprint.check(LeakageCheck),
-            encoder.dimensions if encoder is not None else None,
-        )
-        dedup.add_real(train, self.train_vectors)
-        dedup.add_test(test, test_vectors)
-        label_check = blueprint.check(LabelCheck)
-        label_judge = await self._blocking(self._train_label_judge) if label_check else None
+        pools = await self._blocking(lambda: assemble(blueprint, encoder, self.train_vectors, test_vectors))
         for stored in await self._writer.call(lambda: list(self._writer.journal.rows(accepted=True))):
-            dedup.accept(_as_candidate(stored), _as_vector(stored.vector))
-        return PoolJudge(dedup, encoder, label_judge, label_check.min_probability if label_check else None)
+            pools.dedup.accept(as_candidate(stored), as_vector(stored.vector))
+        return pools
 
     def _open_encoder(self) -> Encoder:
         encoder = open_encoder(self._blueprint.job.encoder)
@@ -109,25 +101,59 @@ class PoolBuilder:
                 self._writer.queue(VectorEntry(encoder.identity, text_digest, stored[text_digest]))
         if missing:
             self._observe(Preparing("encoding real rows", len(missing), len(missing)))
-        return _stack(train, stored, encoder.dimensions), _stack(test, stored, encoder.dimensions)
-
-    def _train_label_judge(self) -> LabelJudge:
-        assert self.train_vectors is not None
-        labels = [row.label for row in self._blueprint.train.rows]
-        return LabelJudge.train(self.train_vectors.astype(np.float32), labels, seed=self._blueprint.job.seed)
+        return stack(train, stored, encoder.dimensions), stack(test, stored, encoder.dimensions)
 
     async def _blocking(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
 
-def _stack(rows: Sequence[Row], stored: dict[str, bytes], dimensions: int) -> Vectors:
+def assemble(
+    blueprint: Blueprint, encoder: Encoder | None, train_vectors: Vectors | None, test_vectors: Vectors | None
+) -> PoolJudge:
+    """The pool judge of a job before any row is accepted. Blocking: the label classifier is trained here.
+
+    Args:
+        blueprint: The job.
+        encoder: Makes the rows' vectors, or None where the job needs none; the others are None with it.
+        train_vectors: One for each real training row.
+        test_vectors: One for each real test row.
+    """
+    dedup = Deduplicator(
+        blueprint.check(DuplicateCheck),
+        blueprint.check(LeakageCheck),
+        encoder.dimensions if encoder is not None else None,
+    )
+    dedup.add_real(blueprint.train.rows, train_vectors)
+    dedup.add_test(blueprint.test.rows if blueprint.test else (), test_vectors)
+    check = blueprint.check(LabelCheck)
+    if check is None or train_vectors is None:
+        return PoolJudge(dedup, encoder, None, None)
+    labels = [row.label for row in blueprint.train.rows]
+    label_judge = LabelJudge.train(train_vectors.astype(np.float32), labels, seed=blueprint.job.seed)
+    return PoolJudge(dedup, encoder, label_judge, check.min_probability)
+
+
+def vectors_by_label(blueprint: Blueprint, train_vectors: Vectors) -> dict[str, npt.NDArray[np.float32]]:
+    """Vectors of each class's training rows, in file order: what diverse seeds are picked by."""
+    places: dict[str, list[int]] = {}
+    for i, row in enumerate(blueprint.train.rows):
+        places.setdefault(row.label, []).append(i)
+    return {label: train_vectors[found].astype(np.float32) for label, found in places.items()}
+
+
+def stack(rows: Sequence[Row], stored: Mapping[str, bytes], dimensions: int) -> Vectors:
+    """Stored vectors of real rows, one for each.
+
+    Raises:
+        KeyError: A row has none.
+    """
     found = [np.frombuffer(stored[content_id(row.text)], dtype=np.float16) for row in rows]
     return np.stack(found) if found else np.empty((0, dimensions), dtype=np.float16)
 
 
-def _as_candidate(row: StoredRow) -> Candidate:
+def as_candidate(row: StoredRow) -> Candidate:
     return Candidate(row.row_id, row.slot_id, row.label, row.ordinal, row.item, row.text, dict(row.fields))
 
 
-def _as_vector(stored: bytes | None) -> npt.NDArray[np.float16] | None:
+def as_vector(stored: bytes | None) -> npt.NDArray[np.float16] | None:
     return None if stored is None else np.frombuffer(stored, dtype=np.float16)

@@ -17,7 +17,6 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 
 import anyio
-import numpy as np
 
 from synthgen.engine.blueprint import Blueprint, SlotMaker
 from synthgen.engine.breaker import Breaker
@@ -29,7 +28,7 @@ from synthgen.engine.endpoint import Endpoint
 from synthgen.engine.evaluate import Landed, PoolJudge, RowJudge
 from synthgen.engine.events import ClassStarved, Draining, Observer
 from synthgen.engine.limits import EndpointLimits
-from synthgen.engine.pools import PoolBuilder
+from synthgen.engine.pools import PoolBuilder, vectors_by_label
 from synthgen.engine.prices import require_price
 from synthgen.engine.retry import RetryPolicy, Tries
 from synthgen.engine.signal import Signal
@@ -146,7 +145,7 @@ class Session:
         if self._blueprint.needs_vectors_to_plan:
             pools = await self._build_unless_stopped(builder)
             if pools is not None:
-                self._start_asking(tasks, self._blueprint.slot_maker(self._vectors_by_label(builder)))
+                self._start_asking(tasks, self._slot_maker(builder))
         else:
             self._start_asking(tasks, self._blueprint.slot_maker())
             pools = await self._build_unless_stopped(builder)
@@ -219,13 +218,9 @@ class Session:
         for endpoint in self._endpoints:
             tasks.start_soon(self._dispatcher.serve, endpoint, tasks)
 
-    def _vectors_by_label(self, builder: PoolBuilder) -> dict[str, np.ndarray[tuple[int, int], np.dtype[np.float32]]]:
+    def _slot_maker(self, builder: PoolBuilder) -> SlotMaker:
         assert builder.train_vectors is not None
-        rows = self._blueprint.train.rows
-        places: dict[str, list[int]] = {}
-        for i, row in enumerate(rows):
-            places.setdefault(row.label, []).append(i)
-        return {label: builder.train_vectors[found].astype(np.float32) for label, found in places.items()}
+        return self._blueprint.slot_maker(vectors_by_label(self._blueprint, builder.train_vectors))
 
     # --- answers -----------------------------------------------------------------------------------------------
 
@@ -260,6 +255,7 @@ class Session:
             if not batch:
                 await self._changed.wait()
                 continue
+            batch = [landed for landed in batch if self.demand.classes[landed.slot.label].is_open]
             alive = [landed for landed in batch if landed.survivors]
             kept = await self._kept_vectors(pools, alive)
             work = functools.partial(_judge_all, pools, alive, kept)

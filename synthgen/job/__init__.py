@@ -24,6 +24,7 @@ from synthgen.job.model import (
     RetryConfig,
     StarvationConfig,
 )
+from synthgen.job.override import override
 from synthgen.job.source import parse_job
 
 __all__ = [
@@ -49,5 +50,6 @@ __all__ = [
     "RepetitiveCheck",
     "RetryConfig",
     "StarvationConfig",
+    "override",
     "parse_job",
 ]

@@ -54,7 +54,7 @@ def parse_job(text: str, *, name: str) -> Job:
 
 
 def complaints(error: ValidationError, lines: Mapping[Loc, int], name: str) -> list[str]:
-    """What pydantic found, one line each: `file:line: field: what is wrong`."""
+    """What pydantic found, one line each: `file:line: field: what is wrong`; line 0 stands for no line."""
     return list(dict.fromkeys(_complaint(dict(e), lines, name) for e in error.errors()))
 
 
@@ -106,9 +106,13 @@ def _complaint(error: dict[str, Any], lines: Mapping[Loc, int], name: str) -> st
     message = _reword(error)
     if error["type"] == "missing":
         missing = _dotted((*loc, error["loc"][-1]))
-        return f"{name}:{lines.get(loc, 1)}: {missing}: missing"
+        return f"{name}{_line(lines.get(loc, 1))}: {missing}: missing"
     where = f" {_dotted(loc)}:" if loc else ""
-    return f"{name}:{lines.get(loc, 1)}:{where} {message}"
+    return f"{name}{_line(lines.get(loc, 1))}:{where} {message}"
+
+
+def _line(number: int) -> str:
+    return f":{number}" if number else ""
 
 
 def _in_file(loc: Sequence[str | int], lines: Mapping[Loc, int]) -> Loc:

@@ -66,6 +66,16 @@ class Journal:
             stack.pop_all()
         return cls(path, connection)
 
+    @staticmethod
+    def require(run_dir: Path) -> None:
+        """Before anything is created in it: whether a folder holds a run.
+
+        Raises:
+            JournalError: It does not.
+        """
+        if not (run_dir / JOURNAL_NAME).exists():
+            raise JournalError(f"{run_dir}: no run here (no {JOURNAL_NAME})", hint="give the --out folder of a run")
+
     @classmethod
     def read(cls, run_dir: Path) -> Self:
         """Open the journal of `run_dir` to look only; works while a run writes it.
@@ -73,9 +83,8 @@ class Journal:
         Raises:
             JournalError: There is none, or it is damaged.
         """
+        cls.require(run_dir)
         path = run_dir / JOURNAL_NAME
-        if not path.exists():
-            raise JournalError(f"{run_dir}: no run here (no {JOURNAL_NAME})", hint="give the --out folder of a run")
         with _translated(path):
             if not path.stat().st_size:
                 require_whole(path)
@@ -243,8 +252,12 @@ class Journal:
         """Rejected items, by reason."""
         return self._counts("SELECT reason, count(*) FROM decisions WHERE reason IS NOT NULL GROUP BY reason")
 
+    def failed_counts(self) -> dict[str, int]:
+        """Slots given up, by class."""
+        return self._counts("SELECT label, count(*) FROM failures GROUP BY label")
+
     def failed_count(self) -> int:
-        return sum(self._counts("SELECT code, count(*) FROM failures GROUP BY code").values())
+        return sum(self.failed_counts().values())
 
     def _counts(self, sql: str) -> dict[str, int]:
         with _translated(self.path):
@@ -338,6 +351,10 @@ class Journal:
             for (position, slot_id, label, ordinal, is_failed), found in groupby(rows, key=lambda row: row[:5]):
                 items = tuple(as_row(*row[5:]) for row in found if row[5] is not None)
                 yield StoredSlot(position, slot_id, label, ordinal, bool(is_failed), items)
+
+    def page_count(self) -> int:
+        with _translated(self.path):
+            return int(self._db.execute("PRAGMA page_count").fetchone()[0])
 
     def stray_decisions(self) -> int:
         """Items of slots that are not there; there should be none."""

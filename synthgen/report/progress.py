@@ -88,7 +88,7 @@ class LineProgress:
 
 
 class LiveProgress:
-    """A panel that redraws itself four times a second."""
+    """A panel that redraws itself four times a second, from the first event on: before it, a person may be asked."""
 
     def __init__(self, console: Console) -> None:
         from rich.live import Live
@@ -98,12 +98,13 @@ class LiveProgress:
 
     def observe(self, event: Event) -> None:
         self._tally.observe(event)
+        if not self._live.is_started:
+            self._live.start()
 
     def _draw(self) -> RenderableType:
         return draw(self._tally)
 
     def __enter__(self) -> Self:
-        self._live.start()
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,0 +1,129 @@
+"""Judges a run's answers anew without asking for anything: another threshold, another target, or a second look."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from synthgen.engine.admit import adopt_job
+from synthgen.engine.changes import Change, Effect, compare
+from synthgen.engine.evaluate import row_judge
+from synthgen.engine.events import Observer
+from synthgen.engine.preview import run_fingerprint
+from synthgen.engine.recall import recall_blueprint
+from synthgen.engine.run import session_started, work
+from synthgen.engine.session import Session
+from synthgen.errors import JobError
+from synthgen.journal import Journal, RunLock
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a run stands: accepted rows by class, rejected items by reason."""
+
+    accepted: Mapping[str, int]
+    rejected: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayResult:
+    """What a replay came to.
+
+    Attributes:
+        run_dir: The run's folder.
+        job_path: The run's job file.
+        targets: Rows wanted, by class.
+        before: The decisions that were dropped.
+        after: Those that were made.
+        changes: What was set differently.
+        unjudged: Answers that wait for a slot before them, which only a run can ask.
+        starved: Classes given up.
+        reason: Why it was broken off, or the empty string.
+        exit_code: For the command.
+    """
+
+    run_dir: Path
+    job_path: str
+    targets: Mapping[str, int]
+    before: Standing
+    after: Standing
+    changes: tuple[Change, ...]
+    unjudged: int
+    starved: tuple[str, ...]
+    reason: str
+    exit_code: int
+
+    def as_json(self) -> dict[str, Any]:
+        """The contract of `--json`."""
+        return {
+            "run_dir": str(self.run_dir),
+            "targets": dict(self.targets),
+            "accepted_before": dict(self.before.accepted),
+            "accepted": {label: self.after.accepted.get(label, 0) for label in self.targets},
+            "rejected_before": dict(self.before.rejected),
+            "rejected": dict(self.after.rejected),
+            "changes": [{"place": c.place, "before": c.before, "after": c.after} for c in self.changes],
+            "unjudged": self.unjudged,
+            "starved": list(self.starved),
+            "reason": self.reason,
+        }
+
+
+async def replay_run(run_dir: Path, *, settings: Sequence[str], observe: Observer) -> ReplayResult:
+    """Drop a run's decisions and make them again from its answers, in slot order, until a slot has no answer.
+
+    Answers are never touched. Where it is broken off, the next replay or run goes on from there.
+
+    Args:
+        run_dir: The run's folder; nothing else is needed but the data files.
+        settings: `KEY=VALUE` to replace in the run's job first; only what costs no request.
+        observe: Told of everything that happens.
+
+    Raises:
+        JobError: A setting is wrong or would ask differently; as `recall_blueprint`.
+        JournalError: There is no run, or a process works on it.
+    """
+    Journal.require(run_dir)
+    with RunLock(run_dir):
+        journal = Journal.create(run_dir)
+        try:
+            blueprint = recall_blueprint(journal, settings)
+            changes = compare(run_fingerprint(journal) or {}, blueprint.fingerprint())
+            _refuse_new_slots(changes)
+            judge, before = row_judge(blueprint), _standing(journal)
+            journal.forget_decisions()
+            adopt_job(journal, blueprint, None)
+            session = Session(blueprint, None, journal, judge, observe)
+            observe(session_started(journal, blueprint, is_resumed=True))
+            await work(session)
+            accounts = session.demand.classes.values()
+            kind = session.stop.kind
+            return ReplayResult(
+                run_dir=run_dir,
+                job_path=blueprint.name,
+                targets=blueprint.targets,
+                before=before,
+                after=_standing(journal),
+                changes=tuple(changes),
+                unjudged=sum(len(journal.undecided(a.label, since=a.committed)[0]) for a in accounts if a.is_open),
+                starved=tuple(a.label for a in accounts if a.is_starved and not a.is_met),
+                reason=session.stop.reason,
+                exit_code=0 if kind is None else kind.value,
+            )
+        finally:
+            journal.close()
+
+
+def _refuse_new_slots(changes: Sequence[Change]) -> None:
+    asking = [change for change in changes if change.effect is Effect.NEW_SLOTS]
+    if asking:
+        raise JobError(
+            f"--set {asking[0].place.removeprefix('job.')}: decides what is asked, and a replay asks for nothing",
+            hint="write it into the job file and run it with --on-change ask, which says what it will cost",
+        )
+
+
+def _standing(journal: Journal) -> Standing:
+    return Standing(journal.accepted_counts(), journal.rejected_counts())
