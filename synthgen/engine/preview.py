@@ -42,11 +42,25 @@ class Outlook:
     usage: Usage
     has_price: bool
 
+    def as_json(self) -> dict[str, Any]:
+        """What is to come, for `--json`."""
+        return {
+            "rows": self.missing,
+            "requests": self.requests,
+            "input_tokens": self.usage.input_tokens,
+            "output_tokens": self.usage.output_tokens,
+            "usd": float(self.usage.usd) if self.has_price else None,
+        }
+
     def lines(self) -> Iterator[str]:
         """For a person."""
         yield f"kept: {self.answers:,} answers, {_cost(self.spent, has_price=bool(self.spent.usd))}"
-        cost = _cost(self.usage, has_price=self.has_price)
-        yield f"to come: {self.missing:,} rows are missing: about {self.requests:,} requests, {cost}"
+        yield f"to come: {self.missing:,} rows are missing: about {self.requests:,} requests, {self.cost}"
+
+    @property
+    def cost(self) -> str:
+        """Of what is to come, in words."""
+        return _cost(self.usage, has_price=self.has_price)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,8 +13,10 @@ from synthgen.engine.admit import Admission, admit_job
 from synthgen.engine.blueprint import Blueprint
 from synthgen.engine.evaluate import row_judge
 from synthgen.engine.events import Observer, RunStarted
+from synthgen.engine.preview import Outlook, look_ahead
 from synthgen.engine.prices import require_affordable
 from synthgen.engine.session import Session
+from synthgen.engine.stop import StopKind
 from synthgen.errors import JournalError, SynthgenError
 from synthgen.job import ModelConfig
 from synthgen.journal import Journal, RunLock
@@ -42,6 +44,7 @@ class RunResult:
         failed: Slots given up.
         usage: Tokens and money, over all resumes.
         elapsed_s: Seconds this session took.
+        outlook: Where it stopped early: what the rest will likely take.
     """
 
     run_dir: Path
@@ -56,6 +59,7 @@ class RunResult:
     failed: int
     usage: Usage
     elapsed_s: float
+    outlook: Outlook | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The contract of `--json`."""
@@ -74,6 +78,7 @@ class RunResult:
                 "usd": float(self.usage.usd),
             },
             "elapsed_s": round(self.elapsed_s, 3),
+            **({"outlook": self.outlook.as_json()} if self.outlook else {}),
         }
 
 
@@ -84,6 +89,7 @@ async def run_job(
     open_provider: OpenProvider,
     observe: Observer,
     on_change: Admission = "refuse",
+    pilot: int | None = None,
 ) -> RunResult:
     """Run a job in `run_dir`, or go on with the run that is there.
 
@@ -94,6 +100,7 @@ async def run_job(
         observe: Told of everything that happens.
         on_change: What to do where the run there was started with another prompt, model or data: `refuse`, or `keep`
             the answers that are there and ask new slots the new way.
+        pilot: Answers to ask for before it stops, to see what the whole will take; None runs to the end.
 
     Raises:
         JobError: The directory holds another job's run and `on_change` is `refuse`; or as `Session.run`.
@@ -113,7 +120,7 @@ async def run_job(
             journal.begin_session(time.time())
             session: Session | None = None
             try:
-                session = Session(blueprint, providers, journal, judge, observe)
+                session = Session(blueprint, providers, journal, judge, observe, pilot=pilot)
                 observe(session_started(journal, blueprint, is_resumed=is_resumed))
                 await work(session)
             except SynthgenError as error:
@@ -121,6 +128,8 @@ async def run_job(
                     _end_session(journal, session, "failed", error.message, time.monotonic() - started)
                 raise
             result = _result(session, journal, run_dir, time.monotonic() - started)
+            if result.status != "complete":
+                result = replace(result, outlook=look_ahead(journal, blueprint))
             _end_session(journal, session, result.status, result.reason, result.elapsed_s)
             return result
         finally:
@@ -188,10 +197,13 @@ def _result(session: Session, journal: Journal, run_dir: Path, elapsed_s: float)
     is_complete = all(a.is_met for a in accounts.values())
     starved = [a for a in accounts.values() if a.is_starved and not a.is_met]
     reason, hint, exit_code = session.stop.reason, session.stop.hint, 0
+    is_pilot = session.demand.is_used_up
     if is_complete:
         reason, hint = "", None
     elif session.stop.kind is not None:
         exit_code = session.stop.kind.value
+        if session.stop.kind is StopKind.BUDGET and hint is None:
+            hint = "the same command goes on from here" + ("" if is_pilot else ", once the budget is raised")
     elif starved:
         exit_code = STARVED_EXIT
         reason = "; ".join(

@@ -57,6 +57,7 @@ class Session:
         journal: Open for writing; the caller holds the run's lock.
         row_judge: The row judge.
         observe: Told of everything.
+        pilot: Answers to ask for before the session stops; None for as many as it takes.
     """
 
     def __init__(
@@ -66,6 +67,8 @@ class Session:
         journal: Journal,
         row_judge: RowJudge,
         observe: Observer,
+        *,
+        pilot: int | None = None,
     ) -> None:
         self._blueprint, self._providers = blueprint, providers or ()
         self._is_offline = providers is None
@@ -78,7 +81,7 @@ class Session:
         self._endpoints = _endpoints(blueprint, providers) if providers is not None else []
         most_in_flight = _most_in_flight(blueprint, providers) if providers is not None else 0
         window = max(LEAST_WINDOW, WINDOW_A_REQUEST_IN_FLIGHT * most_in_flight)
-        self.demand = Demand(self._order, self._accounts(), window=window)
+        self.demand = Demand(self._order, self._accounts(), window=window, most=pilot)
         self._window = window
         self._spent = Spend(journal.answers(), journal.usage()) + Spend(*journal.losses_total())
         self._has_kept_vectors = journal.has_row_vectors()
@@ -174,6 +177,8 @@ class Session:
                 await anyio.lowlevel.checkpoint()
             elif self._is_offline and self.demand.is_head_missing():
                 self.stop.finish()
+            elif self.demand.is_used_up and self.demand.is_head_missing():
+                self.stop.set(StopKind.BUDGET, "the pilot is over")
             else:
                 await self._changed.wait()
 
