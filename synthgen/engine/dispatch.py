@@ -353,7 +353,7 @@ class Dispatcher:
         verdict, wait_s = self._retry.decide(failure, work.tries, now=now)
         match self._blame(endpoint, work, failure, verdict, now):
             case Verdict.AGAIN:
-                self._ask_later(endpoint, work, failure, wait_s)
+                self._ask_later(endpoint, work, failure, wait_s or self._retry.backoff_s(work.tries.transient))
             case Verdict.GIVE_UP:
                 self._give_up(endpoint, work, failure)
             case Verdict.STOP_ENDPOINT:
@@ -372,9 +372,19 @@ class Dispatcher:
             is_gone = endpoint.breaker.silent_s(now) >= self._retry.config.max_outage_s
             if is_gone or endpoint.is_out_of_reach(failure, work.tries.attempts):
                 return Verdict.STOP_ENDPOINT
-            if verdict is Verdict.GIVE_UP and endpoint.last_answer_at < work.tries.first_at:
+            if verdict is Verdict.GIVE_UP and self._is_outage(endpoint, work, failure):
                 return Verdict.AGAIN
         return verdict
+
+    def _is_outage(self, endpoint: Endpoint, work: Work, failure: Failure) -> bool:
+        """Whether a failure says more about the endpoint than about the request.
+
+        It does where nothing was sent, where the endpoint answered nobody since the request was first tried, and where
+        the breaker is open; but a request that fails for twice its attempts may be what opened it.
+        """
+        if not failure.is_sent or endpoint.last_answer_at < work.tries.first_at:
+            return True
+        return endpoint.breaker.is_open and work.tries.transient < 2 * self._retry.config.max_attempts
 
     def _ask_later(self, endpoint: Endpoint, work: Work, failure: Failure, wait_s: float) -> None:
         """Ask again: here after the wait, elsewhere at once.
