@@ -28,6 +28,7 @@ from bench.stage import (
     Figure,
     Server,
     Watch,
+    at_least,
     at_most,
     conclude,
     end_on_sigterm,
@@ -152,27 +153,29 @@ class Bench:
     # --- time --------------------------------------------------------------------------------------------------
 
     def deadline(self, seconds: int) -> list[Figure]:
-        """A deadline of some seconds; a duration is counted anew in each session."""
+        """A duration is time worked, over all sessions: killed, ended by it, asked again, given more, given none."""
         name = "deadline"
-        rows = 3 * seconds * MOST_ROWS_A_S  # more than three sessions bring
+        rows = 4 * seconds * MOST_ROWS_A_S  # more than these sessions bring
         job = self.job(name, {"deadline": f"{seconds}s"}, rows=rows)
         out = job.parent / "out"
         self._server.reset()
-        killed = self._stopped_at(job, out, lambda told: told["granted"] >= 20, signal.SIGKILL)
+        with Watch(self._server, every_s=0.05) as watch:
+            killed = self._stopped_at(job, out, lambda told: told["granted"] >= 20, signal.SIGKILL)
+        worked_s = _last_request_s(watch)
         found = [equal(f"{name}: exit code, killed", killed.exit_code, -signal.SIGKILL)]
-        for session in (2, 3):
-            self._server.reset()
-            with Watch(self._server, every_s=0.05) as watch:
-                ended = run_to_end(job, out)
-            found += _ended_by(name, f"session {session}", ended)
-            found.append(
-                at_most(
-                    f"{name}: last request of session {session}, seconds after it",
-                    _last_request_s(watch) - seconds,
-                    LATEST_REQUEST_S,
-                    "{:+.2f}",
-                )
-            )
+        self._server.reset()
+        with Watch(self._server, every_s=0.05) as watch:
+            found += _ended_by(name, "resumed", run_to_end(job, out))
+        worked_s += _last_request_s(watch)
+        late_s = worked_s - seconds
+        found.append(at_most(f"{name}: last request, seconds of work after it", late_s, LATEST_REQUEST_S, "{:+.2f}"))
+        before = self._server.stats()["received"]
+        found += _ended_by(name, "asked again", run_to_end(job, out))
+        found.append(equal(f"{name}: requests sent when asked again", self._server.stats()["received"] - before, 0))
+        self.job(name, {"deadline": f"{2 * seconds}s"}, rows=rows)
+        found += _ended_by(name, "with more", run_to_end(job, out))
+        sent = self._server.stats()["received"] - before
+        found.append(at_least(f"{name}: requests sent with more", sent, 1, "{:,}"))
         self.job(name, {}, rows=rows)
         roomy = run_to_end(job, out)
         found.append(equal(f"{name}: exit code without one", roomy.exit_code, 0))

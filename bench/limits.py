@@ -47,6 +47,7 @@ MOST_THROTTLED_RATIO = 0.02
 MOST_RECOVERY_S = 15.0
 RECOVERED_RATIO = 0.90
 RECOVERY_MEAN_S = 3
+DRAIN_S = 2.0  # before the deadline asking ends, so that a slow answer still comes in time
 P99_FACTOR = 3.0
 JITTER = {"latency_kind": "lognormal", "latency_p99_factor": P99_FACTOR}
 MEAN_OF_JITTER = math.exp((math.log(P99_FACTOR) / NormalDist().inv_cdf(0.99)) ** 2 / 2)
@@ -300,7 +301,7 @@ def _recoveries(name: str, case: Case, seen: Observed) -> list[Figure]:
     steps = [s for s in case.steps if s.per_s is not None]
     for i, step in enumerate(steps):
         assert step.per_s is not None
-        until_s = steps[i + 1].at_s if i + 1 < len(steps) else case.duration_s
+        until_s = steps[i + 1].at_s if i + 1 < len(steps) else case.duration_s - DRAIN_S
         start, end = (int(at_s + seen.offset_s) for at_s in (step.at_s, until_s))
         took = recovery_s(seen.granted, start=start, end=end, per_s=step.per_s)
         what = f"{name}: seconds to {RECOVERED_RATIO:.0%} after the step to {step.per_s:.0f}/s"
