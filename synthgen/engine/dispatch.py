@@ -32,7 +32,7 @@ from synthgen.records import Answer, Completion, Failure, FailureKind, Message, 
 LONGEST_OWN_WAIT_S = 5.0
 LATENCIES_KEPT = 256
 BUDGET_TOLD_EVERY_S = 1.0
-SHUNNED_LOOK_S = 0.05
+LOOK_AGAIN_S = 0.05
 LEAST_TOLD_PAUSE_S = 1.0
 MOST_PASSED_OVER = 8
 
@@ -154,6 +154,8 @@ class Dispatcher:
                 return
             self.in_flight += 1
             endpoint.sent += 1
+            if len(self._endpoints) > 1:
+                self._changed.notify()  # others may have waited for this one to take its share
             calls.start_soon(self._call, endpoint, work, Sent(most, likely_tokens, endpoint.limits.sent()))
 
     def ask_again(self, work: Work, answer: str, complaint: str) -> None:
@@ -168,22 +170,23 @@ class Dispatcher:
 
     async def _take(self, endpoint: Endpoint) -> Work | None:
         """The most urgent work for an endpoint; None once the run stops."""
-        endpoint.is_hungry = True
-        try:
-            while not self._stop.is_set and endpoint.down is None:
-                work = self._ready(endpoint)
-                if work is None and not self._yields(endpoint):
-                    work = self._next_slot(endpoint.group)
-                if work is not None:
-                    if not self._demand.classes[work.slot.label].is_open:
-                        continue  # its class was met or given up while it waited
-                    return work
-                waiting = self._again[endpoint.group]
-                wait_s = max(0.0, waiting[0][0] - anyio.current_time()) if waiting else None
-                await self._changed.wait(timeout_s=wait_s or (SHUNNED_LOOK_S if waiting else None))
-            return None
-        finally:
-            endpoint.is_hungry = False
+        while not self._stop.is_set and endpoint.down is None:
+            has_to_yield = self._yields(endpoint)
+            work = self._ready(endpoint) or (None if has_to_yield else self._next_slot(endpoint.group))
+            if work is not None:
+                if not self._demand.classes[work.slot.label].is_open:
+                    continue  # its class was met or given up while it waited
+                return work
+            await self._changed.wait(timeout_s=self._look_again_s(endpoint, has_to_yield=has_to_yield))
+        return None
+
+    def _look_again_s(self, endpoint: Endpoint, *, has_to_yield: bool) -> float | None:
+        """Seconds until there may be work without anything having changed; None where there will not."""
+        waiting = self._again[endpoint.group]
+        due_s = waiting[0][0] - anyio.current_time() if waiting else float("inf")
+        if has_to_yield or due_s <= 0:  # another has the first say, for a moment
+            return LOOK_AGAIN_S
+        return due_s if waiting else None
 
     def _ready(self, endpoint: Endpoint) -> Work | None:
         """Work that is due to be asked again, here."""
@@ -212,7 +215,7 @@ class Dispatcher:
     def _yields(self, endpoint: Endpoint) -> bool:
         """Whether another endpoint that also has room is further behind its share."""
         share = endpoint.share
-        return any(e.is_hungry and e.share < share for e in self._others(endpoint))
+        return any(e.share < share and e.limits.has_room for e in self._others(endpoint))
 
     def _next_slot(self, group: int) -> Work | None:
         while not self._backlog[group]:

@@ -44,7 +44,6 @@ class Endpoint:
         answers: Answers it gave in this session.
         last_answer_at: When the last one came, by the engine's clock.
         refusals: Requests refused since its last answer.
-        is_hungry: Whether it has room and waits for work.
         down: Why it is asked nothing more, or None.
     """
 
@@ -59,7 +58,6 @@ class Endpoint:
     answers: int = 0
     last_answer_at: float = float("-inf")
     refusals: int = 0
-    is_hungry: bool = False
     down: Failure | None = None
     _output_tokens: _Mean = field(default_factory=lambda: _Mean(UNKNOWN_OUTPUT_TOKENS))
     _told: tuple[float, int, float | None] | None = None

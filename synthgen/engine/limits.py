@@ -157,6 +157,14 @@ class EndpointLimits:
             background_ratio=adaptive.background_ratio,
         )
 
+    @property
+    def has_room(self) -> bool:
+        """Whether a request could be sent now."""
+        now, adaptive = anyio.current_time(), self._adaptive
+        is_in_time = adaptive.requests_per_s is None or self._next_at <= now
+        is_open = max(adaptive.closed_s(now), self._breaker.blocked_s(now)) <= 0
+        return is_open and is_in_time and self._in_flight < adaptive.concurrency and self._requests.has_room
+
     def why(self) -> str:
         """What changed the adaptive bounds since this was last asked; empty where nothing did."""
         why, self._adaptive.why = self._adaptive.why, ""
@@ -190,6 +198,11 @@ class _Bucket:
         per_s = per_min * USED_RATIO / 60
         depth = max(1.0, per_s * BURST_S)
         self._limiter = AsyncLimiter(depth, depth / per_s)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more fits now."""
+        return self._limiter is None or self._limiter.has_capacity(1.0)
 
     async def take(self, amount: float) -> None:
         """Wait until `amount` fits."""

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import anyio
+
 from synthgen.engine.admit import Admission, admit_job
 from synthgen.engine.blueprint import Blueprint
 from synthgen.engine.evaluate import row_judge
@@ -107,7 +109,7 @@ async def run_job(
         JournalError: The directory is not empty and holds no run, is in use, or cannot be written.
         ProviderError: As `Session.run`.
     """
-    started = time.monotonic()
+    started = anyio.current_time()
     require_affordable(blueprint.job)
     _render_once(blueprint)
     _make_dir(run_dir)
@@ -125,9 +127,9 @@ async def run_job(
                 await work(session)
             except SynthgenError as error:
                 with contextlib.suppress(JournalError):  # the first error is the one to tell
-                    _end_session(journal, session, "failed", error.message, time.monotonic() - started)
+                    _end_session(journal, session, "failed", error.message, anyio.current_time() - started)
                 raise
-            result = _result(session, journal, run_dir, time.monotonic() - started)
+            result = _result(session, journal, run_dir, anyio.current_time() - started)
             if result.status != "complete":
                 result = replace(result, outlook=look_ahead(journal, blueprint))
             _end_session(journal, session, result.status, result.reason, result.elapsed_s)

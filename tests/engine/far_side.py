@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 import anyio
 
+from bench.virtual import run_virtually
 from synthgen.engine.adaptive import Ticket
 from synthgen.engine.limits import EndpointLimits, LimitStatistics
-from tests.engine.virtual import run_virtually
 
 REFUSAL_S = 0.01
 

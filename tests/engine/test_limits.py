@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from bench.virtual import run_virtually
 from synthgen.engine.adaptive import AdaptiveLimit, Ticket
 from synthgen.engine.breaker import Breaker
 from synthgen.engine.limits import EndpointLimits
 from synthgen.job import LimitsConfig
 from tests.engine.far_side import FarSide, keep_busy
-from tests.engine.virtual import run_virtually
 
 
 def admissions(
