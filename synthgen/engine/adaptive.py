@@ -335,7 +335,7 @@ class AdaptiveLimit:
             had = self.concurrency
             self._places.meet(max(1.0, 0.7 * had, min(ticket.in_flight - 1, had)))
         if is_rate or not is_first:
-            self.rate.meet(rate)
+            self.rate.meet(rate if is_rate else max(rate, self._let_through_per_s(now, over_s=3.0)))
         least = self.concurrency - (0.0 if is_rate else max(3, 0.03 * self.concurrency))
         pace = max(rate, SENDS_TO_JUDGE / JUDGE_AT_LATEST_S)
         self._stage = _Stage(now, before, earlier, least, pace)
@@ -349,10 +349,10 @@ class AdaptiveLimit:
         if places.value is not None and places.value > stage.least_places:
             places.meet(max(1.0, stage.least_places, min(places.value, ticket.in_flight - 1)))
 
-    def _let_through_per_s(self, now: float) -> float:
+    def _let_through_per_s(self, now: float, over_s: float = WINDOW_S) -> float:
         """Requests a second that were not throttled, lately."""
-        span = WINDOW_S
-        if self._stage is not None and now - self._stage.began_at >= 0.5:
+        span = over_s
+        if span == WINDOW_S and self._stage is not None and now - self._stage.began_at >= 0.5:
             span = min(2.0, now - self._stage.began_at)
         began = self._cycle[0] if self._cycle else now
         span = max(0.1, min(span, now - began))

@@ -10,8 +10,8 @@ from typing import Literal
 import orjson
 
 from synthgen.engine.blueprint import Blueprint
-from synthgen.engine.changes import Effect
-from synthgen.engine.preview import Preview, preview_changes, run_fingerprint
+from synthgen.engine.changes import Effect, weight_of
+from synthgen.engine.preview import Preview, changed_job, look_ahead, run_fingerprint
 from synthgen.errors import JobError
 from synthgen.identity import content_id
 from synthgen.journal import JOURNAL_NAME, Journal, RunLock
@@ -26,19 +26,26 @@ def admit_job(journal: Journal, blueprint: Blueprint, run_dir: Path, on_change: 
     Raises:
         JobError: The run was started with another prompt, model or data, and `on_change` is `refuse`.
     """
-    preview = preview_changes(journal, blueprint)
+    changes = changed_job(journal, blueprint)
     is_resumed = run_fingerprint(journal) is not None
-    if preview is not None and preview.effect is Effect.NEW_SLOTS and on_change == "refuse":
-        raise refused(preview, run_dir)
-    adopt_job(journal, blueprint, preview)
+    effect = weight_of(changes)
+    if effect is Effect.NEW_SLOTS and on_change == "refuse":
+        raise refused(Preview(tuple(changes), look_ahead(journal, blueprint)), run_dir)
+    if effect >= Effect.REPLAY:
+        journal.forget_decisions()
+    adopt_job(journal, blueprint, effect)
     return is_resumed
 
 
-def adopt_job(journal: Journal, blueprint: Blueprint, preview: Preview | None) -> None:
-    """Make a job the run's own: forget the decisions it changes, keep what a later replay needs of it."""
+def adopt_job(journal: Journal, blueprint: Blueprint, effect: Effect) -> None:
+    """Make a job the run's own, and keep what a later replay needs of it.
+
+    Args:
+        journal: Of the run; decisions that the job changes are forgotten already.
+        blueprint: The job.
+        effect: The weightiest difference from the run's job so far.
+    """
     before = journal.meta()
-    if preview is not None and preview.effect >= Effect.REPLAY:
-        journal.forget_decisions()
     facts = {
         "fingerprint": orjson.dumps(blueprint.fingerprint()).decode(),
         "template": blueprint.template_source.text,
@@ -50,8 +57,7 @@ def adopt_job(journal: Journal, blueprint: Blueprint, preview: Preview | None) -
         "label_field": blueprint.job.data.label or "",
         "name": blueprint.job.name,
     }
-    has_new_slots = preview is not None and preview.effect is Effect.NEW_SLOTS
-    if has_new_slots or ASKED_BEFORE_KEY not in before:
+    if effect is Effect.NEW_SLOTS or ASKED_BEFORE_KEY not in before:
         # Answers up to this one were asked under another job, or before the journal kept track of it.
         facts[ASKED_BEFORE_KEY] = str(journal.last_answer())
     journal.set_meta(facts)
@@ -75,11 +81,13 @@ def settle_by_asking(blueprint: Blueprint, run_dir: Path, confirm: Callable[[Pre
     if not (run_dir / JOURNAL_NAME).exists():
         return "refuse"
     with RunLock(run_dir), contextlib.closing(Journal.create(run_dir)) as journal:
-        preview = preview_changes(journal, blueprint)
-    if preview is None or preview.effect is Effect.FREE:
-        return "refuse"
+        changes = changed_job(journal, blueprint)
+        effect = weight_of(changes)
+        if effect is Effect.FREE:
+            return "refuse"
+        preview = Preview(tuple(changes), look_ahead(journal, blueprint))
     answer = confirm(preview)
-    if answer is None and preview.effect is Effect.NEW_SLOTS:
+    if answer is None and effect is Effect.NEW_SLOTS:
         raise refused(preview, run_dir, why="there is no terminal to ask on, so nothing was changed")
     if answer is False:
         raise JobError(

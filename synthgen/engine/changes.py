@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -64,6 +64,11 @@ def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]
     places = [p for p in dict.fromkeys((*old, *new)) if old.get(p) != new.get(p)]
     changes = [Change(p, old.get(p), new.get(p), _effect(p)) for p in places]
     return sorted(changes, key=lambda c: -c.effect)
+
+
+def weight_of(changes: Sequence[Change]) -> Effect:
+    """The weightiest effect; free where nothing changed."""
+    return max((change.effect for change in changes), default=Effect.FREE)
 
 
 def _effect(place: str) -> Effect:

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from synthgen.engine.blueprint import Blueprint
-from synthgen.engine.changes import Change, Effect, compare
+from synthgen.engine.changes import Change, compare
 from synthgen.engine.demand import ClassDemand
 from synthgen.engine.estimate import estimate
 from synthgen.engine.prices import price_of
@@ -70,11 +70,6 @@ class Preview:
     changes: tuple[Change, ...]
     outlook: Outlook
 
-    @property
-    def effect(self) -> Effect:
-        """The weightiest."""
-        return max(change.effect for change in self.changes)
-
     def lines(self) -> Iterator[str]:
         """Differences by effect, each effect with what it means, then what is kept and what is to come."""
         for effect, found in groupby(self.changes, key=lambda change: change.effect):
@@ -86,11 +81,10 @@ class Preview:
         yield from self.outlook.lines()
 
 
-def preview_changes(journal: Journal, blueprint: Blueprint) -> Preview | None:
-    """What is different in a job; None where the run has not begun or its job is the same."""
+def changed_job(journal: Journal, blueprint: Blueprint) -> list[Change]:
+    """What is different in a job, the weightiest first; nothing where the run has not begun."""
     before = run_fingerprint(journal)
-    changes = compare(before, blueprint.fingerprint()) if before is not None else []
-    return Preview(tuple(changes), look_ahead(journal, blueprint)) if changes else None
+    return compare(before, blueprint.fingerprint()) if before is not None else []
 
 
 def run_fingerprint(journal: Journal) -> Mapping[str, Any] | None:

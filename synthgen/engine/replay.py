@@ -94,7 +94,7 @@ async def replay_run(run_dir: Path, *, settings: Sequence[str], observe: Observe
             _refuse_new_slots(changes)
             judge, before = row_judge(blueprint), _standing(journal)
             journal.forget_decisions()
-            adopt_job(journal, blueprint, None)
+            adopt_job(journal, blueprint, Effect.REPLAY)
             session = Session(blueprint, None, journal, judge, observe)
             observe(session_started(journal, blueprint, is_resumed=True))
             await work(session)

@@ -18,7 +18,7 @@ _MAGIC = b"SQLite format 3\0"
 _HEADER_BYTES = 100
 _LOG_HEADER_BYTES = 32
 _FRAME_HEADER_BYTES = 24
-_RESTORE = "restore the run's folder from a copy, or choose another --out; it was left as it is"
+_RESTORE = "restore it from a copy, or choose another --out; it was left as it is"
 
 
 def require_whole(path: Path) -> None:

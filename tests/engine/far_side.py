@@ -109,7 +109,7 @@ def keep_busy(limits: EndpointLimits, far: FarSide, *, seconds: float) -> Outcom
 
     async def call(ticket: Ticket) -> None:
         sent_at = anyio.current_time()
-        await anyio.sleep(REFUSAL_S / 2)
+        await anyio.sleep(REFUSAL_S / 2 * far.chance.lognormvariate(0, 0.5))  # the wire
         wait_s = far.refuse(anyio.current_time())
         if wait_s is None:
             await far.work()

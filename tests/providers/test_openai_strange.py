@@ -17,7 +17,7 @@ from synthgen.errors import JobError
 from synthgen.job import ModelConfig
 from synthgen.providers.openai import OpenAIProvider
 from synthgen.providers.openai_errors import EndpointError, classify, retry_after_s
-from synthgen.records import Answer, FailureKind, Message, Prompt, Request
+from synthgen.records import Answer, FailureKind, Message, Prompt, Request, Usage
 from synthgen.simulator import Simulator, SimulatorSettings
 
 KEY = "sk-loopback-0123456789"
@@ -233,3 +233,52 @@ def test_wait_in_the_past_or_in_words() -> None:
     assert retry_after_s({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}) == 0.0
     body = {"error": {"message": "Rate limit reached. Please try again in 1m1.5s."}}
     assert classify(EndpointError(429, body, {})).retry_after_s == 61.5
+
+
+USAGE = {"prompt_tokens": 70, "completion_tokens": 9}
+FILTERED = {"choices": [{"message": {"content": ""}, "finish_reason": "content_filter"}], "usage": USAGE}
+
+
+@both
+@pytest.mark.parametrize(
+    ("body", "status", "code", "kept", "usage"),
+    [
+        (FILTERED, 200, "content_filter", '"finish_reason":"content_filter"', Usage(70, 9)),
+        ({"choices": [], "usage": USAGE}, 200, "bad_body", '"choices":[]', Usage(70, 9)),
+        ({"choices": []}, 200, "bad_body", '"choices":[]', None),
+        ({"choices": [], "usage": {"prompt_tokens": "7"}}, 200, "bad_body", '"prompt_tokens":"7"', None),
+        ([1, 2], 200, "bad_body", "[1,2]", None),
+        ({"error": {"message": f"no, {KEY}"}}, 400, "http_400", "no, [key]", None),
+    ],
+)
+@pytest.mark.anyio
+async def test_failure_keeps_the_text_and_the_cost_behind_it(
+    transport: Any, body: Any, status: int, code: str, kept: str, usage: Usage | None
+) -> None:
+    """A withheld answer, a body without one and a refusal: what came stands in the failure, the key struck out, with
+    what the server said it cost."""
+    failure, _ = await failure_of(always(body, status), transport)
+    assert failure.code == code
+    assert kept in failure.answer
+    assert KEY not in failure.answer
+    assert failure.usage == usage
+
+
+@both
+@pytest.mark.anyio
+async def test_failure_keeps_a_body_that_is_no_json(transport: Any) -> None:
+    """The first 64 KiB of it."""
+
+    async def reply(request: web.Request, count: int) -> web.StreamResponse:
+        return web.Response(text=f"<html>{KEY}" + "x" * 100_000, content_type="application/json")
+
+    failure, _ = await failure_of(reply, transport)
+    assert failure.code == "bad_body"
+    assert failure.answer.startswith("<html>[key]xxx")
+    assert 65_000 < len(failure.answer) <= 65_536
+
+
+def test_failure_without_a_body_keeps_none() -> None:
+    """A timeout has nothing behind it; a long error body is cut, and never within a character."""
+    assert classify(TimeoutError()).answer is None
+    assert classify(EndpointError(500, "é" * 60_000, {})).answer == "é" * 32_768
