@@ -51,7 +51,7 @@ class Bound:
     """
 
     HOLD_S, LONGEST_HOLD_S = 1.5, 4.0
-    STEP, E_FOLD_S = 0.02, 1.0
+    STEP, E_FOLD_S = 0.02, 0.7
 
     def __init__(self, *, cut: float) -> None:
         self._cut = cut
@@ -194,7 +194,7 @@ class AdaptiveLimit:
 
     ceiling: int
     may_adapt: bool = True
-    rate: Bound = field(default_factory=lambda: Bound(cut=0.97))
+    rate: Bound = field(default_factory=lambda: Bound(cut=0.96))
     background_ratio: float = 0.0
     why: str = ""
     _places: Bound = field(default_factory=lambda: Bound(cut=1.0))
