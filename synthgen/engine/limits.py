@@ -2,7 +2,7 @@
 
 Three layers, the tightest counts: what the job declares, what the endpoint's `x-ratelimit-*` headers tell, and what it
 turns out to take (`adaptive`). Requests and tokens a minute are spread over the minute by leaky buckets (`aiolimiter`)
-a fiftieth of a second deep, so there is no burst at the start of a run, a minute or a second. Tokens are taken by
+a twentieth of a second deep, so there is no burst at the start of a run, a minute or a second. Tokens are taken by
 estimate and settled by usage: what was taken too much or too little is made good by the next request. One pacer an
 endpoint waits here, not hundreds of requests.
 """
@@ -22,6 +22,7 @@ from synthgen.engine.signal import Signal
 from synthgen.job import LimitsConfig
 
 BURST_S = 0.02
+LATE_S, DEPTH_RATIO = 0.05, 0.01
 # A minute as the far side counts it is not a minute as we do: requests bunch up on the way.
 USED_RATIO = 0.985
 LONGEST_WINDOW_S = 90.0
@@ -69,8 +70,8 @@ class EndpointLimits:
         self._config = config
         self._in_flight = 0
         self._freed = Signal()
-        self._requests = _Bucket(config.requests_per_min)
-        self._tokens = _Bucket(config.tokens_per_min)
+        self._requests = _Bucket(config.requests_per_min, unit=1.0)
+        self._tokens = _Bucket(config.tokens_per_min, unit=0.0)
         self._next_at = 0.0
         self._owed_tokens = 0.0
 
@@ -179,9 +180,13 @@ class EndpointLimits:
 
 
 class _Bucket:
-    """A rate a minute that may become known, or change, on the way."""
+    """A rate a minute that may become known, or change, on the way.
 
-    def __init__(self, per_min: float | None) -> None:
+    Deep enough to make good what a busy event loop is late by, and never so deep that a minute holds too much.
+    """
+
+    def __init__(self, per_min: float | None, *, unit: float) -> None:
+        self._unit = unit
         self._per_min: float | None = None
         self._limiter: AsyncLimiter | None = None
         self.set(per_min)
@@ -196,7 +201,7 @@ class _Bucket:
             return
         self._per_min = per_min
         per_s = per_min * USED_RATIO / 60
-        depth = max(1.0, per_s * BURST_S)
+        depth = self._unit + min(per_s * LATE_S, per_min * DEPTH_RATIO)
         self._limiter = AsyncLimiter(depth, depth / per_s)
 
     @property
