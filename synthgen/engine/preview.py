@@ -44,8 +44,10 @@ class Outlook:
 
     def lines(self) -> Iterator[str]:
         """For a person."""
-        yield f"kept: {self.answers:,} answers, {_cost(self.spent, has_price=bool(self.spent.usd))}"
-        cost = _cost(self.usage, has_price=self.has_price)
+        paid = f", ${self.spent.usd:.4f}" if self.spent.usd else ""
+        yield f"kept: {self.answers:,} answers, {self.spent.total_tokens:,} tokens{paid}"
+        cost = f"{self.usage.total_tokens:,} tokens, "
+        cost += f"${self.usage.usd:.4f}" if self.has_price else "price unknown"
         yield f"to come: {self.missing:,} rows are missing: about {self.requests:,} requests, {cost}"
 
 
@@ -100,8 +102,3 @@ def look_ahead(journal: Journal, blueprint: Blueprint) -> Outlook:
     if price is not None:
         usage = replace(usage, usd=price.of(usage))
     return Outlook(answers, spent, sum(missing.values()), requests, usage, price is not None)
-
-
-def _cost(usage: Usage, *, has_price: bool) -> str:
-    tokens = f"{usage.total_tokens:,} tokens"
-    return f"{tokens}, ${usage.usd:.4f}" if has_price else f"{tokens}, price unknown"
