@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow check fix bench clean
+.PHONY: help demo test test-slow check fix bench bench-engine soak clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -38,6 +38,14 @@ fix: $(READY) ## format and mend what lint can mend
 
 bench: $(READY) ## measure the engine (see docs/benchmarks.md)
 	$(BIN)/python -m bench
+
+bench-engine: $(READY) ## measure limits, crashes, faults, budgets and disks, one after another (half an hour)
+	@missed=0; for name in limits crash faults budget disk; do \
+		$(BIN)/python -m bench.$$name || missed=1; \
+	done; exit $$missed
+
+soak: $(READY) ## an hour of virtual time, then ten real minutes: does anything grow or stay
+	$(BIN)/python -m bench.soak
 
 clean: ## remove everything that make made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build examples/*/out

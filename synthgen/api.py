@@ -27,6 +27,7 @@ def run(
     out: str | Path | None = None,
     on_change: OnChange = "refuse",
     confirm: Confirm | None = None,
+    pilot: int | None = None,
     observe: Observer | None = None,
 ) -> RunResult:
     """Run a job until its targets are met, or go on with it where `out` holds its run.
@@ -38,6 +39,7 @@ def run(
             first, which also asks before decisions are recomputed.
         confirm: Who is asked: handed what the change means and costs, it says whether to go on (None: nobody is there
             to say, so as `refuse`). By default it asks on the terminal.
+        pilot: Answers to ask for before it stops, with what the rest will take as `outlook`; None runs to the end.
         observe: Called with every event of the run.
 
     Returns:
@@ -51,7 +53,7 @@ def run(
     import anyio
 
     has_uvloop = importlib.util.find_spec("uvloop") is not None
-    work = functools.partial(_run, *_settled(job, out, on_change, confirm), observe=observe)
+    work = functools.partial(_run, *_settled(job, out, on_change, confirm), pilot=pilot, observe=observe)
     return anyio.run(work, backend="asyncio", backend_options={"use_uvloop": has_uvloop})
 
 
@@ -61,13 +63,14 @@ async def run_async(
     out: str | Path | None = None,
     on_change: OnChange = "refuse",
     confirm: Confirm | None = None,
+    pilot: int | None = None,
     observe: Observer | None = None,
 ) -> RunResult:
     """As `run`, inside an asyncio event loop that is already there. `confirm` is called before anything is awaited.
 
     Cancellation: leaves at once; what is durable stays, the same call resumes.
     """
-    return await _run(*_settled(job, out, on_change, confirm), observe=observe)
+    return await _run(*_settled(job, out, on_change, confirm), pilot=pilot, observe=observe)
 
 
 def _settled(
@@ -96,12 +99,19 @@ def _confirm_on_terminal(preview: Preview) -> bool | None:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-async def _run(blueprint: Blueprint, run_dir: Path, on_change: Admission, *, observe: Observer | None) -> RunResult:
+async def _run(
+    blueprint: Blueprint, run_dir: Path, on_change: Admission, *, pilot: int | None, observe: Observer | None
+) -> RunResult:
     from synthgen.engine.run import run_job
     from synthgen.providers.opening import open_provider
 
     return await run_job(
-        blueprint, run_dir, open_provider=open_provider, observe=observe or _ignore, on_change=on_change
+        blueprint,
+        run_dir,
+        open_provider=open_provider,
+        observe=observe or _ignore,
+        on_change=on_change,
+        pilot=pilot,
     )
 
 

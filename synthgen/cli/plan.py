@@ -10,16 +10,26 @@ import click
 from synthgen.api import load_blueprint
 
 if TYPE_CHECKING:
+    from synthgen.engine.blueprint import Blueprint
     from synthgen.engine.estimate import Estimate
+    from synthgen.engine.preview import Outlook
     from synthgen.records import Slot
 
 
 @click.command("plan")
 @click.argument("job", type=click.Path(path_type=Path))
 @click.option("--prompts", default=1, show_default=True, type=click.IntRange(0), help="Prompts shown for each class.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Run directory whose answers tell what the rest takes.  [default: runs/NAME]",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line of stdout.")
-def command(job: Path, prompts: int, as_json: bool) -> None:
-    """Show the first prompts of each class of JOB and estimate requests, tokens and money. Sends nothing."""
+def command(job: Path, prompts: int, out: Path | None, as_json: bool) -> None:
+    """Show the first prompts of each class of JOB and estimate requests, tokens and money. Sends nothing.
+
+    Where DIR holds a run of JOB (`synthgen run JOB --pilot 20` is a cheap one), the estimate is made from its answers.
+    """
     import orjson
 
     from synthgen.engine.estimate import estimate, slots_to_show
@@ -27,8 +37,9 @@ def command(job: Path, prompts: int, as_json: bool) -> None:
     blueprint = load_blueprint(job)
     slots = list(slots_to_show(blueprint, prompts=prompts))
     found = estimate(blueprint)
+    outlook = _outlook(blueprint, out or Path("runs") / blueprint.job.name)
     if as_json:
-        click.echo(orjson.dumps(_as_json(found, slots)).decode())
+        click.echo(orjson.dumps(_as_json(found, slots, outlook)).decode())
         return
     for slot in slots:
         _show_slot(slot)
@@ -37,9 +48,26 @@ def command(job: Path, prompts: int, as_json: bool) -> None:
     click.echo(f"model     {model}")
     click.echo(f"checks    {', '.join(c.check for c in blueprint.job.checks or ())}")
     _show_estimate(found)
+    if outlook is not None:
+        for line in outlook.lines():
+            click.echo(f"run       {line}")
     skipped = blueprint.train.skipped
     if skipped:
         click.echo(f"note      {skipped} rows of {blueprint.train.path} have an empty text or label and are not used")
+
+
+def _outlook(blueprint: Blueprint, run_dir: Path) -> Outlook | None:
+    """What the rest of a run takes, by its answers so far; None where there are none."""
+    from synthgen.engine.preview import look_ahead
+    from synthgen.journal import JOURNAL_NAME, Journal
+
+    if not (run_dir / JOURNAL_NAME).exists():
+        return None
+    journal = Journal.read(run_dir)
+    try:
+        return look_ahead(journal, blueprint) if journal.answers() else None
+    finally:
+        journal.close()
 
 
 def _show_slot(slot: Slot) -> None:
@@ -68,9 +96,10 @@ def _show_estimate(found: Estimate) -> None:
     click.echo("          (if 70 % of the rows are accepted; nothing was sent)")
 
 
-def _as_json(found: Estimate, slots: list[Slot]) -> dict[str, Any]:
+def _as_json(found: Estimate, slots: list[Slot], outlook: Outlook | None) -> dict[str, Any]:
     usage = found.usage
     return {
+        **({"outlook": outlook.as_json()} if outlook else {}),
         "requests": found.requests,
         "usage": {
             "input_tokens": usage.input_tokens,

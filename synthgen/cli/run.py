@@ -28,6 +28,11 @@ if TYPE_CHECKING:
     help="Where DIR holds a run with another prompt, model or data: stop, keep its answers and go on the new way, or "
     "show what it means and costs and ask; `ask` also asks before rows are judged anew by other checks.",
 )
+@click.option(
+    "--pilot",
+    type=click.IntRange(1),
+    help="Ask for this many answers only, then stop and say what the rest will take. The answers count.",
+)
 @click.pass_context
 def command(
     context: click.Context,
@@ -37,6 +42,7 @@ def command(
     quiet: bool,
     events: Path | None,
     on_change: Literal["refuse", "keep", "ask"],
+    pilot: int | None,
 ) -> None:
     """Run JOB until every class has its rows; the same command again resumes after any stop or crash.
 
@@ -51,7 +57,7 @@ def command(
         observers = [stack.enter_context(open_progress(is_quiet=quiet)).observe]
         if events is not None:
             observers.append(stack.enter_context(EventLog(events)).observe)
-        result = api.run(job, out=out, on_change=on_change, observe=_together(observers))
+        result = api.run(job, out=out, on_change=on_change, pilot=pilot, observe=_together(observers))
     _show(result, as_json=as_json, quiet=quiet)
     context.exit(result.exit_code)
 

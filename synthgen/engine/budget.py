@@ -7,12 +7,17 @@ an upper bound of what the far side can charge.
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
 from dataclasses import dataclass, field
 from decimal import Decimal
+from fractions import Fraction
 
 from synthgen.job import BudgetConfig
 from synthgen.records import Usage
+
+LEASE = Fraction(5, 4)
+MOST_LEASE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,7 @@ class Budget:
         self._config = config
         self.spent = spent
         self.reserved = Spend()
+        self._lease = Spend()
 
     def reserve(self, estimate: Spend) -> str | None:
         """Reserve `estimate` where it fits.
@@ -60,6 +66,41 @@ class Budget:
         self.spent += actual
 
     @property
+    def is_bounded(self) -> bool:
+        """Whether anything but time is bounded."""
+        config = self._config
+        return (config.max_usd, config.max_tokens, config.max_requests) != (None, None, None)
+
+    def next_lease(self) -> Spend | None:
+        """What the journal should hold against a crash, where what it holds is too little or far too much.
+
+        A lease covers everything reserved. It is renewed in steps of a quarter, so that few requests wait for one.
+        """
+        if not self.is_bounded:
+            return None
+        wanted = self.reserved
+        is_far_too_much = self._lease.requests > 0 and _covers(self._lease, _scaled(wanted, MOST_LEASE))
+        if _covers(self._lease, wanted) and not is_far_too_much:
+            return None
+        self._lease = _scaled(wanted, LEASE) if wanted.requests else Spend()
+        return self._lease
+
+    @property
+    def used_ratio(self) -> float:
+        """Share of the tightest bound that is spent; 0 where nothing is bounded."""
+        config, spent = self._config, self.spent
+        shares = [
+            float(used / bound)
+            for used, bound in (
+                (spent.requests, config.max_requests),
+                (spent.usage.total_tokens, config.max_tokens),
+                (spent.usage.usd, config.max_usd),
+            )
+            if bound is not None
+        ]
+        return max(shares, default=0.0)
+
+    @property
     def has_reservations(self) -> bool:
         return self.reserved.requests > 0
 
@@ -74,14 +115,40 @@ class Budget:
         return None
 
 
-def seconds_until(deadline: str, *, now: dt.datetime) -> float:
-    """Seconds from `now` (local time) to a deadline as the job file writes it: `07:00`, or `8h30m` from now."""
+def _covers(larger: Spend, smaller: Spend) -> bool:
+    a, b = larger, smaller
+    return a.requests >= b.requests and all(
+        x >= y
+        for x, y in (
+            (a.usage.input_tokens, b.usage.input_tokens),
+            (a.usage.output_tokens, b.usage.output_tokens),
+            (a.usage.usd, b.usage.usd),
+        )
+    )
+
+
+def _scaled(spend: Spend, factor: int | Fraction) -> Spend:
+    """Every part times `factor`, rounded up."""
+    usage = spend.usage
+    parts = Usage(
+        math.ceil(usage.input_tokens * factor),
+        math.ceil(usage.output_tokens * factor),
+        usage.usd * factor.numerator / factor.denominator,
+    )
+    return Spend(math.ceil(spend.requests * factor), parts)
+
+
+def seconds_until(deadline: str, *, now: dt.datetime, worked_s: float = 0.0) -> float:
+    """Seconds from `now` (local time) to a deadline as the job file writes it.
+
+    `07:00` is the next time the clock says so; `8h30m` is time worked, of which earlier sessions spent `worked_s`.
+    """
     clock = re.fullmatch(r"(\d{1,2}):(\d{2})", deadline)
     if clock:
         at = now.replace(hour=int(clock[1]), minute=int(clock[2]), second=0, microsecond=0)
         return ((at if at > now else at + dt.timedelta(days=1)) - now).total_seconds()
     units = {"h": 3600, "m": 60, "s": 1}
-    return float(sum(int(n) * units[unit] for n, unit in re.findall(r"(\d+)([hms])", deadline)))
+    return sum(int(n) * units[unit] for n, unit in re.findall(r"(\d+)([hms])", deadline)) - worked_s
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,10 +156,19 @@ class Demand:
         order: The plan's interleaving.
         classes: One account for each class of `order`.
         window: Slots that may be asked ahead of the one judged next: bounds memory, and what a stop leaves unjudged.
+        most: Slots that may be asked in all, for a pilot; None for as many as it takes.
     """
 
-    def __init__(self, order: Interleaving, classes: Mapping[str, ClassDemand], *, window: int) -> None:
+    def __init__(
+        self, order: Interleaving, classes: Mapping[str, ClassDemand], *, window: int, most: int | None = None
+    ) -> None:
         self._order, self.classes, self._window = order, classes, window
+        self._left = math.inf if most is None else most
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether a pilot has asked all it may."""
+        return self._left <= 0
 
     def open_classes(self) -> Iterator[ClassDemand]:
         return (c for c in self.classes.values() if c.is_open)
@@ -170,6 +179,8 @@ class Demand:
 
     def take(self) -> tuple[str, int] | None:
         """The next slot worth asking, now counted as waiting; None where enough is on its way."""
+        if self.is_used_up:
+            return None
         if sum(len(c.waiting) for c in self.classes.values()) >= self._window and not self.is_head_missing():
             return None
         wanted = (c for c in self.open_classes() if c.is_wanted() or self._is_missing(c))
@@ -178,6 +189,7 @@ class Demand:
             return None
         ordinal = chosen.next_ordinal()
         chosen.note_asked(ordinal)
+        self._left -= 1
         return chosen.label, ordinal
 
     def is_head_missing(self) -> bool:

@@ -15,63 +15,62 @@ from dataclasses import dataclass, field, replace
 import anyio
 from anyio.abc import TaskGroup
 
+from synthgen.engine.adaptive import Ticket
 from synthgen.engine.blueprint import SlotMaker
-from synthgen.engine.budget import Budget, Price, Spend
+from synthgen.engine.budget import Budget, Spend
 from synthgen.engine.demand import Demand
-from synthgen.engine.events import EndpointPaused, Observer, RequestSettled
-from synthgen.engine.limits import EndpointLimits
+from synthgen.engine.endpoint import Endpoint
+from synthgen.engine.events import BudgetState, EndpointPaused, LimitChanged, Observer, RequestSettled
 from synthgen.engine.retry import RetryPolicy, Tries, Verdict
 from synthgen.engine.signal import Signal
 from synthgen.engine.stop import Stop, StopKind
 from synthgen.engine.writer import JournalWriter
 from synthgen.errors import JobError
-from synthgen.journal import FailedSlot
-from synthgen.providers.protocol import Provider
+from synthgen.journal import FailedSlot, Lease, Loss
 from synthgen.records import Answer, Completion, Failure, FailureKind, Message, Request, Slot, Usage
 
-CHARS_A_TOKEN = 3.5
-UNKNOWN_OUTPUT_TOKENS = 512
-REFUSALS_BEFORE_FIRST_ANSWER = 5
-REFUSALS_IN_A_ROW = 50
-CONNECT_ATTEMPTS_BEFORE_FIRST_ANSWER = 3
-_BILLED_CODES = {"timeout", "cut", "bad_body"}
+LONGEST_OWN_WAIT_S = 5.0
+LATENCIES_KEPT = 256
+BUDGET_TOLD_EVERY_S = 1.0
+LOOK_AGAIN_S = 0.05
+LEAST_TOLD_PAUSE_S = 1.0
+MOST_PASSED_OVER = 8
 
 
 @dataclass(slots=True, order=True)
 class Work:
-    """One request to make: a slot's first, or the same slot asked again."""
+    """One request to make: a slot's first, or the same slot asked again.
+
+    Attributes:
+        slot: What is asked for.
+        step: 0 for the slot's own prompt; n for its n-th re-ask with a validation error.
+        request: What is sent.
+        tries: What it has been through.
+        shunned: The endpoint where it failed last.
+        shunned_until: When that endpoint may be asked again, by the engine's clock; others may at once.
+    """
 
     slot: Slot = field(compare=False)
     step: int = field(compare=False)
     request: Request = field(compare=False)
     tries: Tries = field(compare=False)
+    shunned: Endpoint | None = field(default=None, compare=False)
+    shunned_until: float = field(default=0.0, compare=False)
 
 
-@dataclass(slots=True, eq=False)
-class Endpoint:
-    """One provider with its limits and its record.
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What a call that is out has taken.
 
     Attributes:
-        provider: Who is asked.
-        limits: How fast.
-        price: What a token costs there.
-        group: Which group of interchangeable endpoints it is in.
-        timeout_s: Seconds one call may take.
-        answers: Answers it gave in this session.
-        last_answer_at: When the last one came, by the engine's clock.
-        refusals: Requests refused since its last answer.
-        down: Why it is asked nothing more, or None.
+        most: Reserved from the budget.
+        likely_tokens: Taken from the token rate.
+        ticket: What the endpoint's limits noted.
     """
 
-    provider: Provider
-    limits: EndpointLimits
-    price: Price
-    group: int
-    timeout_s: float
-    answers: int = 0
-    last_answer_at: float = float("-inf")
-    refusals: int = 0
-    down: Failure | None = None
+    most: Spend
+    likely_tokens: int
+    ticket: Ticket
 
 
 OnAnswer = Callable[[Work, Completion], Awaitable[None]]
@@ -118,8 +117,15 @@ class Dispatcher:
         self._backlog: list[deque[Work]] = [deque() for _ in range(groups)]
         self._again: list[list[tuple[float, int, Work]]] = [[] for _ in range(groups)]
         self._sequence = 0
-        self._output_tokens = _Mean(UNKNOWN_OUTPUT_TOKENS)
+        self._latencies: deque[float] = deque(maxlen=LATENCIES_KEPT)
+        self._budget_told_at = float("-inf")
         self.in_flight = 0
+
+    @property
+    def slow_answer_s(self) -> float:
+        """How long a slow answer took lately: one in twenty took longer; 0 where none came yet."""
+        ordered = sorted(self._latencies)
+        return ordered[int(0.95 * len(ordered))] if ordered else 0.0
 
     async def serve(self, endpoint: Endpoint, calls: TaskGroup) -> None:
         """Feed one endpoint until the run stops or the endpoint is down.
@@ -136,13 +142,21 @@ class Dispatcher:
             if work is None:
                 endpoint.limits.release()
                 return
-            estimate = self._estimate(endpoint, work.request)
-            await endpoint.limits.take_tokens(estimate.usage.total_tokens)
-            if not await self._reserve(estimate) or self._stop.is_set:
+            likely_tokens = endpoint.likely_tokens(work.request)
+            await endpoint.limits.take_tokens(likely_tokens)
+            most = endpoint.most(work.request)
+            if not await self._reserve(most):
+                endpoint.limits.release()
+                return
+            if self._stop.is_set:
+                self._budget.settle(most, Spend())
                 endpoint.limits.release()
                 return
             self.in_flight += 1
-            calls.start_soon(self._call, endpoint, work, estimate)
+            endpoint.sent += 1
+            if len(self._endpoints) > 1:
+                self._changed.notify()  # others may have waited for this one to take its share
+            calls.start_soon(self._call, endpoint, work, Sent(most, likely_tokens, endpoint.limits.sent()))
 
     def ask_again(self, work: Work, answer: str, complaint: str) -> None:
         """Ask a slot again, showing the model its own answer and what was wrong with it."""
@@ -157,21 +171,51 @@ class Dispatcher:
     async def _take(self, endpoint: Endpoint) -> Work | None:
         """The most urgent work for an endpoint; None once the run stops."""
         while not self._stop.is_set and endpoint.down is None:
-            work = self._ready(endpoint.group) or self._next_slot(endpoint.group)
+            has_to_yield = self._yields(endpoint)
+            work = self._ready(endpoint) or (None if has_to_yield else self._next_slot(endpoint.group))
             if work is not None:
                 if not self._demand.classes[work.slot.label].is_open:
                     continue  # its class was met or given up while it waited
                 return work
-            waiting = self._again[endpoint.group]
-            wait_s = waiting[0][0] - anyio.current_time() if waiting else None
-            await self._changed.wait(timeout_s=wait_s)
+            await self._changed.wait(timeout_s=self._look_again_s(endpoint, has_to_yield=has_to_yield))
         return None
 
-    def _ready(self, group: int) -> Work | None:
-        waiting = self._again[group]
-        if waiting and waiting[0][0] <= anyio.current_time():
-            return heapq.heappop(waiting)[2]
-        return None
+    def _look_again_s(self, endpoint: Endpoint, *, has_to_yield: bool) -> float | None:
+        """Seconds until there may be work without anything having changed; None where there will not."""
+        waiting = self._again[endpoint.group]
+        due_s = waiting[0][0] - anyio.current_time() if waiting else float("inf")
+        if has_to_yield or due_s <= 0:  # another has the first say, for a moment
+            return LOOK_AGAIN_S
+        return due_s if waiting else None
+
+    def _ready(self, endpoint: Endpoint) -> Work | None:
+        """Work that is due to be asked again, here."""
+        now, waiting = anyio.current_time(), self._again[endpoint.group]
+        passed_over: list[tuple[float, int, Work]] = []
+        found: Work | None = None
+        while found is None and waiting and waiting[0][0] <= now and len(passed_over) < MOST_PASSED_OVER:
+            entry = heapq.heappop(waiting)
+            work = entry[2]
+            if work.shunned is endpoint and work.shunned_until > now and self._others(endpoint):
+                passed_over.append(entry)
+            else:
+                found = work
+        for entry in passed_over:
+            heapq.heappush(waiting, entry)
+        return found
+
+    def _others(self, endpoint: Endpoint) -> list[Endpoint]:
+        """Endpoints that could take this one's work now."""
+        return [
+            e
+            for e in self._endpoints
+            if e is not endpoint and e.group == endpoint.group and e.down is None and not e.breaker.is_open
+        ]
+
+    def _yields(self, endpoint: Endpoint) -> bool:
+        """Whether another endpoint that also has room is further behind its share."""
+        share = endpoint.share
+        return any(e.share < share and e.limits.has_room for e in self._others(endpoint))
 
     def _next_slot(self, group: int) -> Work | None:
         while not self._backlog[group]:
@@ -192,19 +236,12 @@ class Dispatcher:
 
     # --- spending ----------------------------------------------------------------------------------------------
 
-    def _estimate(self, endpoint: Endpoint, request: Request) -> Spend:
-        """What a request may cost: its text by length, its answer by `max_tokens`, or by what answers were so far."""
-        input_tokens = int(request.prompt.char_count() / CHARS_A_TOKEN) + 8
-        bound = request.params.get("max_tokens") or request.params.get("max_completion_tokens")
-        output_tokens = int(bound) if bound else int(2 * self._output_tokens.value)
-        usage = Usage(input_tokens, output_tokens)
-        return Spend(1, replace(usage, usd=endpoint.price.of(usage)))
-
-    async def _reserve(self, estimate: Spend) -> bool:
-        """Wait until the budget has room; False where it never will."""
+    async def _reserve(self, most: Spend) -> bool:
+        """Wait until the budget has room and the journal holds a lease for it; False where there never will be."""
         while not self._stop.is_set:
-            bound = self._budget.reserve(estimate)
+            bound = self._budget.reserve(most)
             if bound is None:
+                await self._renew_lease()
                 return True
             if not self._budget.has_reservations:
                 self._stop.set(StopKind.BUDGET, f"the budget is spent: {bound}")
@@ -212,34 +249,51 @@ class Dispatcher:
             await self._changed.wait()
         return False
 
+    async def _renew_lease(self) -> None:
+        """Have the journal hold more than may be in flight, before it is in flight."""
+        lease = self._budget.next_lease()
+        if lease is not None:
+            await self._writer.write(Lease(lease.requests, lease.usage))
+
+    def _settle(self, most: Spend, actual: Spend) -> None:
+        self._budget.settle(most, actual)
+        lease = self._budget.next_lease()
+        if lease is not None:  # far too much is held: the journal is told with the next commit
+            self._writer.queue(Lease(lease.requests, lease.usage))
+        now = anyio.current_time()
+        if self._budget.is_bounded and now - self._budget_told_at >= BUDGET_TOLD_EVERY_S:
+            self._budget_told_at = now
+            self._observe(BudgetState(self._budget.spent, self._budget.reserved, self._budget.used_ratio))
+
     # --- calling -----------------------------------------------------------------------------------------------
 
-    async def _call(self, endpoint: Endpoint, work: Work, estimate: Spend) -> None:
+    async def _call(self, endpoint: Endpoint, work: Work, sent: Sent) -> None:
         work.tries.attempts += 1
         started = anyio.current_time()
-        outcome = await _ask(endpoint, work.request)
+        outcome = await endpoint.ask(work.request)
         latency_s = anyio.current_time() - started
         try:
             if isinstance(outcome, Answer):
-                await self._settle_answer(endpoint, work, estimate, outcome, latency_s)
+                endpoint.limits.passed(sent.ticket, latency_s, outcome.headers)
+                await self._settle_answer(endpoint, work, sent, outcome, latency_s)
             else:
-                self._settle_failure(endpoint, work, estimate, outcome, latency_s)
+                self._note_failure(endpoint, sent.ticket, outcome, latency_s)
+                self._settle_failure(endpoint, work, sent, outcome, latency_s)
         finally:
             # Only now, with the answer durable: what a crash can cost is never more than the places in flight.
             endpoint.limits.release()
             self.in_flight -= 1
+            self._tell_limits(endpoint)
             self._changed.notify()
 
     async def _settle_answer(
-        self, endpoint: Endpoint, work: Work, estimate: Spend, answer: Answer, latency_s: float
+        self, endpoint: Endpoint, work: Work, sent: Sent, answer: Answer, latency_s: float
     ) -> None:
-        usage = replace(answer.usage, usd=endpoint.price.of(answer.usage))
-        self._budget.settle(estimate, Spend(1, usage))
-        endpoint.limits.settle_tokens(estimate=estimate.usage.total_tokens, used=usage.total_tokens)
-        endpoint.answers += 1
-        endpoint.refusals = 0
-        endpoint.last_answer_at = anyio.current_time()
-        self._output_tokens.add(usage.output_tokens)
+        usage = endpoint.priced(answer.usage)
+        endpoint.limits.settle_tokens(estimate=sent.likely_tokens, used=usage.total_tokens)
+        endpoint.breaker.passed(anyio.current_time())
+        endpoint.note_answer(work.request, usage)
+        self._latencies.append(latency_s)
         slot = work.slot
         completion = Completion(
             slot_id=slot.id,
@@ -250,44 +304,106 @@ class Dispatcher:
             finish_reason=answer.finish_reason,
             usage=usage,
             model=answer.model,
-            endpoint=endpoint.provider.endpoint,
+            endpoint=endpoint.name,
             attempts=work.tries.attempts,
             latency_s=latency_s,
             answered_at=time.time(),
             draft={"seeds": [seed.id for seed in slot.draft.seeds], "attributes": dict(slot.draft.attributes)},
         )
         await self._writer.write(completion)
+        self._settle(sent.most, Spend(1, usage))
         self._tell(endpoint, work, "ok", latency_s, usage)
         await self._on_answer(work, completion)
 
-    def _settle_failure(
-        self, endpoint: Endpoint, work: Work, estimate: Spend, failure: Failure, latency_s: float
-    ) -> None:
-        spent = _possible_spend(failure, estimate)
-        self._budget.settle(estimate, spent)
-        endpoint.limits.settle_tokens(estimate=estimate.usage.total_tokens, used=spent.usage.total_tokens)
+    def _note_failure(self, endpoint: Endpoint, ticket: Ticket, failure: Failure, latency_s: float) -> None:
+        """Tell the endpoint's limits and breaker what they can learn from a failure."""
+        now = anyio.current_time()
+        match failure.kind:
+            case FailureKind.THROTTLED:
+                endpoint.limits.throttled(ticket, failure.retry_after_s)
+                endpoint.breaker.passed(now)
+            case FailureKind.REFUSED:
+                endpoint.limits.passed(ticket, latency_s, {})
+                endpoint.breaker.passed(now)
+            case FailureKind.TRANSIENT:
+                endpoint.limits.failed(ticket)
+                if endpoint.breaker.failed(now, has_alternative=bool(self._others(endpoint))):
+                    wait_s = endpoint.breaker.blocked_s(now)
+                    self._observe(EndpointPaused(endpoint.name, failure.code, wait_s))
+            case FailureKind.FATAL:
+                endpoint.limits.failed(ticket)
+
+    def _settle_failure(self, endpoint: Endpoint, work: Work, sent: Sent, failure: Failure, latency_s: float) -> None:
+        spent = endpoint.possible_spend(failure, sent.most)
+        if spent.requests:
+            slot = work.slot
+            loss = Loss(
+                endpoint.name,
+                failure.code,
+                spent.requests,
+                spent.usage,
+                time.time(),
+                slot.label,
+                slot.ordinal,
+                work.step,
+            )
+            self._writer.queue(loss)
+        self._settle(sent.most, spent)
+        endpoint.limits.settle_tokens(estimate=sent.likely_tokens, used=spent.usage.total_tokens)
         self._tell(endpoint, work, failure.code, latency_s, Usage())
         work.tries.transient += failure.kind is FailureKind.TRANSIENT
         now = anyio.current_time()
         verdict, wait_s = self._retry.decide(failure, work.tries, now=now)
-        if verdict is Verdict.AGAIN and _is_nobody_there(endpoint, work, failure):
-            verdict = Verdict.STOP_ENDPOINT
-        if verdict is Verdict.GIVE_UP and self._blames_endpoint(endpoint, work, failure):
-            verdict = Verdict.STOP_ENDPOINT
-        match verdict:
+        match self._blame(endpoint, work, failure, verdict, now):
             case Verdict.AGAIN:
-                if failure.kind is FailureKind.THROTTLED:
-                    endpoint.limits.pause(wait_s)
-                    self._observe(EndpointPaused(endpoint.provider.endpoint, failure.code, wait_s))
-                self._push(work, group=endpoint.group, at=now + wait_s)
+                self._ask_later(endpoint, work, failure, wait_s or self._retry.backoff_s(work.tries.transient))
             case Verdict.GIVE_UP:
                 self._give_up(endpoint, work, failure)
             case Verdict.STOP_ENDPOINT:
                 self._push(work, group=endpoint.group, at=now)
                 self._take_down(endpoint, failure)
 
+    def _blame(self, endpoint: Endpoint, work: Work, failure: Failure, verdict: Verdict, now: float) -> Verdict:
+        """The verdict, where it is the request that failed; another, where it is the endpoint.
+
+        A slot is only given up while its endpoint answers others. Where it answers nobody, the slot waits, for as long
+        as `retry.max_outage_s` allows; then the endpoint is down, the slot stays unanswered and is asked on resume.
+        """
+        if verdict is Verdict.GIVE_UP and failure.kind is FailureKind.REFUSED:
+            return Verdict.STOP_ENDPOINT if endpoint.note_refusal() else verdict
+        if failure.kind is FailureKind.TRANSIENT:
+            is_gone = endpoint.breaker.silent_s(now) >= self._retry.config.max_outage_s
+            if is_gone or endpoint.is_out_of_reach(failure, work.tries.attempts):
+                return Verdict.STOP_ENDPOINT
+            if verdict is Verdict.GIVE_UP and self._is_outage(endpoint, work, failure):
+                return Verdict.AGAIN
+        return verdict
+
+    def _is_outage(self, endpoint: Endpoint, work: Work, failure: Failure) -> bool:
+        """Whether a failure says more about the endpoint than about the request.
+
+        It does where nothing was sent, where the endpoint answered nobody since the request was first tried, and where
+        the breaker is open; but a request that fails for twice its attempts may be what opened it.
+        """
+        if not failure.is_sent or endpoint.last_answer_at < work.tries.first_at:
+            return True
+        return endpoint.breaker.is_open and work.tries.transient < 2 * self._retry.config.max_attempts
+
+    def _ask_later(self, endpoint: Endpoint, work: Work, failure: Failure, wait_s: float) -> None:
+        """Ask again: here after the wait, elsewhere at once.
+
+        A long wait named by a throttled endpoint binds the endpoint while it lets nobody in (its limits see to that),
+        not the one request: others are let in meanwhile, so the wait was not true of it.
+        """
+        now = anyio.current_time()
+        if failure.kind is FailureKind.THROTTLED:
+            wait_s = min(wait_s, LONGEST_OWN_WAIT_S)
+        work.shunned, work.shunned_until = endpoint, now + wait_s
+        self._push(work, group=endpoint.group, at=now if self._others(endpoint) else now + wait_s)
+
     def _give_up(self, endpoint: Endpoint, work: Work, failure: Failure) -> None:
         slot = work.slot
+        usage = Usage() if failure.usage is None else endpoint.priced(failure.usage)
         self._writer.queue(
             FailedSlot(
                 slot_id=slot.id,
@@ -295,82 +411,42 @@ class Dispatcher:
                 ordinal=slot.ordinal,
                 step=work.step,
                 failure=failure,
-                endpoint=endpoint.provider.endpoint,
+                endpoint=endpoint.name,
                 attempts=work.tries.attempts,
                 failed_at=time.time(),
                 answer=failure.answer,
-                usage=_priced(failure.usage, endpoint.price),
+                usage=usage,
             )
         )
         self._on_failed(slot)
 
-    @staticmethod
-    def _blames_endpoint(endpoint: Endpoint, work: Work, failure: Failure) -> bool:
-        """Whether a request that failed for good says more about the endpoint than about itself.
-
-        A slot is only given up while the endpoint answers others; else the endpoint is at fault, the slot stays
-        unanswered and is asked on resume.
-        """
-        if failure.kind is FailureKind.REFUSED:
-            endpoint.refusals += 1
-            bound = REFUSALS_IN_A_ROW if endpoint.answers else REFUSALS_BEFORE_FIRST_ANSWER
-            return endpoint.refusals >= bound
-        return endpoint.last_answer_at < work.tries.first_at
-
     def _take_down(self, endpoint: Endpoint, failure: Failure) -> None:
         endpoint.down = failure
         if all(e.down for e in self._endpoints if e.group == endpoint.group):
-            self._stop.set(StopKind.PROVIDER, f"{endpoint.provider.endpoint}: {failure.message}", hint=failure.hint)
+            self._stop.set(StopKind.PROVIDER, f"{endpoint.name}: {failure.message}", hint=failure.hint)
+
+    def _tell_limits(self, endpoint: Endpoint) -> None:
+        change = endpoint.changed_limits()
+        if change is not None:
+            closed_s = endpoint.limits.statistics().closed_s
+            if LEAST_TOLD_PAUSE_S <= closed_s < float("inf"):
+                self._observe(EndpointPaused(endpoint.name, "throttled", closed_s))
+            self._writer.queue(change)
+            self._observe(
+                LimitChanged(
+                    change.endpoint, change.max_concurrency, change.requests_per_s, change.in_flight, change.why
+                )
+            )
 
     def _tell(self, endpoint: Endpoint, work: Work, code: str, latency_s: float, usage: Usage) -> None:
         self._observe(
             RequestSettled(
                 work.slot.label,
                 work.slot.ordinal,
-                endpoint.provider.endpoint,
+                endpoint.name,
                 code,
                 latency_s,
                 usage,
                 self.in_flight,
             )
         )
-
-
-async def _ask(endpoint: Endpoint, request: Request) -> Answer | Failure:
-    """Ask once; whatever is raised becomes the provider's verdict on it."""
-    try:
-        return await endpoint.provider.complete(request, timeout_s=endpoint.timeout_s)
-    except Exception as error:  # the translation table: the provider says what its own errors mean
-        return endpoint.provider.classify(error)
-
-
-def _possible_spend(failure: Failure, estimate: Spend) -> Spend:
-    """What a failed call may have cost: nothing where it was turned away, everything where nobody knows."""
-    if not failure.is_sent or failure.kind is FailureKind.THROTTLED:
-        return Spend()
-    return estimate if failure.code in _BILLED_CODES else Spend(1)
-
-
-def _priced(usage: Usage | None, price: Price) -> Usage:
-    return Usage() if usage is None else replace(usage, usd=price.of(usage))
-
-
-def _is_nobody_there(endpoint: Endpoint, work: Work, failure: Failure) -> bool:
-    """Whether an endpoint that never answered cannot be reached: a wrong address, told soon rather than late."""
-    never_answered = endpoint.answers == 0 and failure.code == "connect"
-    return never_answered and work.tries.attempts >= CONNECT_ATTEMPTS_BEFORE_FIRST_ANSWER
-
-
-class _Mean:
-    """A running mean that starts from a guess worth ten observations."""
-
-    def __init__(self, guess: float) -> None:
-        self._sum, self._count = 10 * guess, 10
-
-    def add(self, value: float) -> None:
-        self._sum += value
-        self._count += 1
-
-    @property
-    def value(self) -> float:
-        return self._sum / self._count

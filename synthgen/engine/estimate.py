@@ -13,7 +13,7 @@ import numpy as np
 from synthgen.encoders import open_encoder
 from synthgen.engine.blueprint import Blueprint, SlotMaker
 from synthgen.engine.demand import PRIOR_YIELD_RATIO
-from synthgen.engine.dispatch import CHARS_A_TOKEN
+from synthgen.engine.endpoint import CHARS_A_TOKEN
 from synthgen.engine.prices import price_of
 from synthgen.records import Slot, Usage
 

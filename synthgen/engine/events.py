@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from synthgen.engine.budget import Spend
 from synthgen.records import Usage
 
 
@@ -94,8 +95,31 @@ class ClassStarved:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitChanged:
+    """What an endpoint is taken to allow changed. None means no rate is known."""
+
+    endpoint: str
+    max_concurrency: int
+    requests_per_s: float | None
+    in_flight: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetState:
+    """How much of the budget is spent over all resumes, and reserved for what is in flight.
+
+    `used_ratio` is the share of the tightest bound that is spent.
+    """
+
+    spent: Spend
+    reserved: Spend
+    used_ratio: float
+
+
+@dataclass(frozen=True, slots=True)
 class EndpointPaused:
-    """An endpoint asked to be left alone for a while."""
+    """An endpoint answers nobody and is asked again after a while."""
 
     endpoint: str
     code: str
@@ -119,6 +143,8 @@ Event: TypeAlias = (
     | SlotCommitted
     | ClassMet
     | ClassStarved
+    | LimitChanged
+    | BudgetState
     | EndpointPaused
     | Draining
 )

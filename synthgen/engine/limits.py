@@ -1,31 +1,53 @@
 """How fast and how many at once, for one endpoint and key.
 
-Requests and tokens a minute are spread over the minute by leaky buckets (`aiolimiter`) a tenth of a second deep, so
-there is no burst at the start of a run or a minute. Tokens are taken by estimate and settled by usage: what was taken
-too much or too little is made good by the next request. One pacer a endpoint waits here, not hundreds of requests.
+Three layers, the tightest counts: what the job declares, what the endpoint's `x-ratelimit-*` headers tell, and what it
+turns out to take (`adaptive`). Requests and tokens a minute are spread over the minute by leaky buckets (`aiolimiter`)
+a fiftieth of a second deep, so there is no burst at the start of a run, a minute or a second. Tokens are taken by
+estimate and settled by usage: what was taken too much or too little is made good by the next request. One pacer an
+endpoint waits here, not hundreds of requests.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import anyio
 from aiolimiter import AsyncLimiter
 
+from synthgen.engine.adaptive import AdaptiveLimit, Ticket
+from synthgen.engine.breaker import Breaker
 from synthgen.engine.signal import Signal
 from synthgen.job import LimitsConfig
 
-BURST_S = 0.1
+BURST_S = 0.02
+# A minute as the far side counts it is not a minute as we do: requests bunch up on the way.
+USED_RATIO = 0.985
+LONGEST_WINDOW_S = 90.0
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
+_UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "": 1.0}
 
 
 @dataclass(frozen=True, slots=True)
 class LimitStatistics:
-    """Where an endpoint's limits stand now."""
+    """Where an endpoint's limits stand now.
+
+    Attributes:
+        in_flight: Requests out now.
+        max_concurrency: Most at once, now.
+        requests_per_s: Most a second, now, by whichever layer is tightest; None where nothing bounds it.
+        closed_s: Seconds until the next request may be sent; infinite while one asks whether it is back.
+        owed_tokens: Tokens used beyond what was taken (negative: taken and not used).
+        background_ratio: Share of requests throttled whatever the load.
+    """
 
     in_flight: int
     max_concurrency: int
-    paused_s: float
+    requests_per_s: float | None
+    closed_s: float
     owed_tokens: float
+    background_ratio: float
 
 
 class EndpointLimits:
@@ -33,40 +55,61 @@ class EndpointLimits:
 
     Args:
         config: What the job declares.
-        default_concurrency: Requests in flight where the job declares none.
+        default_concurrency: Most requests in flight where the job declares none.
+        may_adapt: Whether the endpoint can be overloaded: a model in this process cannot.
+        breaker: Says when the endpoint is not worth asking.
     """
 
-    def __init__(self, config: LimitsConfig, *, default_concurrency: int) -> None:
-        self._capacity = config.max_concurrency or default_concurrency
+    def __init__(
+        self, config: LimitsConfig, *, default_concurrency: int, may_adapt: bool = True, breaker: Breaker | None = None
+    ) -> None:
+        ceiling = config.max_concurrency or default_concurrency
+        self._adaptive = AdaptiveLimit(ceiling, may_adapt=may_adapt)
+        self._breaker = breaker or Breaker()
+        self._config = config
         self._in_flight = 0
         self._freed = Signal()
-        self._paused_until = 0.0
-        self._requests = _bucket(config.requests_per_min)
-        self._tokens = _bucket(config.tokens_per_min)
+        self._requests = _Bucket(config.requests_per_min)
+        self._tokens = _Bucket(config.tokens_per_min)
+        self._next_at = 0.0
         self._owed_tokens = 0.0
 
     async def admit(self) -> None:
-        """Wait for a place in flight, the end of a pause, and the requests-a-minute rate; take the place.
+        """Wait for a place in flight, an open endpoint, and the requests rates; take the place.
 
         Cancellation: nothing stays taken but a share of the rate.
         """
-        while self._in_flight >= self._capacity or self._pause_left() > 0:
-            pause = self._pause_left()
-            await self._freed.wait(timeout_s=pause if pause > 0 else None)
-        if self._requests is not None:
-            await self._requests.acquire()
+        while not await self._is_free():
+            pass
+        await self._requests.take(1.0)
         self._in_flight += 1
+
+    async def _is_free(self) -> bool:
+        """Whether the adaptive layer lets one more through; else waits for what is in its way, a while."""
+        adaptive, now = self._adaptive, anyio.current_time()
+        closed_s = max(adaptive.closed_s(now), self._breaker.blocked_s(now))
+        if closed_s > 0:
+            await self._freed.wait(timeout_s=None if closed_s == float("inf") else closed_s)
+        elif self._in_flight >= adaptive.concurrency:
+            await self._freed.wait()
+            adaptive.used(places_s=anyio.current_time() - now)
+        elif (rate := adaptive.requests_per_s) is not None:
+            wait_s = self._next_at - now
+            if wait_s > 0:
+                await self._freed.wait(timeout_s=wait_s)
+                adaptive.used(rate_s=anyio.current_time() - now)
+                return False
+            self._next_at = max(self._next_at, now - BURST_S) + 1 / rate
+            return True
+        else:
+            return True
+        return False
 
     async def take_tokens(self, estimate: float) -> None:
         """Wait until `estimate` tokens, and what earlier requests used beyond their estimates, fit the rate."""
-        if self._tokens is None:
-            return
         left = estimate + self._owed_tokens
         self._owed_tokens = min(0.0, left)
-        while left > 0:
-            part = min(left, self._tokens.max_rate)
-            await self._tokens.acquire(part)
-            left -= part
+        await self._tokens.take(left)
 
     def settle_tokens(self, *, estimate: float, used: float) -> None:
         """Account for the difference between what was taken and what was used."""
@@ -77,20 +120,104 @@ class EndpointLimits:
         self._in_flight -= 1
         self._freed.notify()
 
-    def pause(self, seconds: float) -> None:
-        """Send nothing for `seconds`: the endpoint asked for it."""
-        self._paused_until = max(self._paused_until, anyio.current_time() + seconds)
+    # --- what happened -----------------------------------------------------------------------------------------
+
+    def sent(self) -> Ticket:
+        """A request leaves now."""
+        self._breaker.sent(anyio.current_time())
+        return self._adaptive.sent(anyio.current_time(), self._in_flight)
+
+    def passed(self, ticket: Ticket, latency_s: float, headers: Mapping[str, str]) -> None:
+        """An answer came, with its `x-ratelimit-*` headers if there were any."""
+        self._adaptive.passed(ticket, anyio.current_time(), latency_s)
+        if headers:
+            self._learn(headers)
+        self._freed.notify()
+
+    def throttled(self, ticket: Ticket, retry_after_s: float | None) -> None:
+        """The endpoint refused a request because of load."""
+        self._adaptive.throttled(ticket, anyio.current_time(), retry_after_s)
+        self._freed.notify()
+
+    def failed(self, ticket: Ticket) -> None:
+        """A request failed in a way that says nothing about limits."""
+        self._adaptive.failed(ticket)
+        self._freed.notify()
 
     def statistics(self) -> LimitStatistics:
-        return LimitStatistics(self._in_flight, self._capacity, self._pause_left(), self._owed_tokens)
+        """Where the limits stand now."""
+        adaptive, now = self._adaptive, anyio.current_time()
+        rates = [r for r in (adaptive.requests_per_s, self._requests.per_s) if r is not None]
+        return LimitStatistics(
+            in_flight=self._in_flight,
+            max_concurrency=adaptive.concurrency,
+            requests_per_s=min(rates, default=None),
+            closed_s=max(adaptive.closed_s(now), self._breaker.blocked_s(now)),
+            owed_tokens=self._owed_tokens,
+            background_ratio=adaptive.background_ratio,
+        )
 
-    def _pause_left(self) -> float:
-        return self._paused_until - anyio.current_time()
+    @property
+    def has_room(self) -> bool:
+        """Whether a request could be sent now."""
+        now, adaptive = anyio.current_time(), self._adaptive
+        is_in_time = adaptive.requests_per_s is None or self._next_at <= now
+        is_open = max(adaptive.closed_s(now), self._breaker.blocked_s(now)) <= 0
+        return is_open and is_in_time and self._in_flight < adaptive.concurrency and self._requests.has_room
+
+    def why(self) -> str:
+        """What changed the adaptive bounds since this was last asked; empty where nothing did."""
+        why, self._adaptive.why = self._adaptive.why, ""
+        return why
+
+    def _learn(self, headers: Mapping[str, str]) -> None:
+        """Take limits a minute from headers, where the job declares none and the window is a minute's."""
+        if self._config.requests_per_min is None:
+            self._requests.set(_told_per_min(headers, "requests"))
+        if self._config.tokens_per_min is None:
+            self._tokens.set(_told_per_min(headers, "tokens"))
 
 
-def _bucket(per_min: float | None) -> AsyncLimiter | None:
-    if per_min is None:
+class _Bucket:
+    """A rate a minute that may become known, or change, on the way."""
+
+    def __init__(self, per_min: float | None) -> None:
+        self._per_min: float | None = None
+        self._limiter: AsyncLimiter | None = None
+        self.set(per_min)
+
+    @property
+    def per_s(self) -> float | None:
+        return None if self._per_min is None else self._per_min * USED_RATIO / 60
+
+    def set(self, per_min: float | None) -> None:
+        """Take a new rate; None leaves what is known."""
+        if per_min is None or per_min == self._per_min:
+            return
+        self._per_min = per_min
+        per_s = per_min * USED_RATIO / 60
+        depth = max(1.0, per_s * BURST_S)
+        self._limiter = AsyncLimiter(depth, depth / per_s)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more fits now."""
+        return self._limiter is None or self._limiter.has_capacity(1.0)
+
+    async def take(self, amount: float) -> None:
+        """Wait until `amount` fits."""
+        while self._limiter is not None and amount > 0:
+            part = min(amount, self._limiter.max_rate)
+            await self._limiter.acquire(part)
+            amount -= part
+
+
+def _told_per_min(headers: Mapping[str, str], what: str) -> float | None:
+    """The limit a minute that headers tell; None where they tell none, or one of a longer window."""
+    try:
+        limit = float(headers[f"x-ratelimit-limit-{what}"])
+    except (KeyError, ValueError):
         return None
-    per_s = per_min / 60
-    depth = max(1.0, per_s * BURST_S)
-    return AsyncLimiter(depth, depth / per_s)
+    parts = _DURATION.findall(headers.get(f"x-ratelimit-reset-{what}", ""))
+    window_s = sum(float(n) * _UNIT_S[unit] for n, unit in parts)
+    return limit if limit > 0 and window_s <= LONGEST_WINDOW_S else None

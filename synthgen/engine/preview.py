@@ -42,13 +42,26 @@ class Outlook:
     usage: Usage
     has_price: bool
 
+    def as_json(self) -> dict[str, Any]:
+        """What is to come, for `--json`."""
+        return {
+            "rows": self.missing,
+            "requests": self.requests,
+            "input_tokens": self.usage.input_tokens,
+            "output_tokens": self.usage.output_tokens,
+            "usd": float(self.usage.usd) if self.has_price else None,
+        }
+
     def lines(self) -> Iterator[str]:
         """For a person."""
         paid = f", ${self.spent.usd:.4f}" if self.spent.usd else ""
         yield f"kept: {self.answers:,} answers, {self.spent.total_tokens:,} tokens{paid}"
-        cost = f"{self.usage.total_tokens:,} tokens, "
-        cost += f"${self.usage.usd:.4f}" if self.has_price else "price unknown"
-        yield f"to come: {self.missing:,} rows are missing: about {self.requests:,} requests, {cost}"
+        yield f"to come: {self.missing:,} rows are missing: about {self.requests:,} requests, {self.cost}"
+
+    @property
+    def cost(self) -> str:
+        """Of what is to come, in words."""
+        return _cost(self.usage, has_price=self.has_price)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,3 +115,8 @@ def look_ahead(journal: Journal, blueprint: Blueprint) -> Outlook:
     if price is not None:
         usage = replace(usage, usd=price.of(usage))
     return Outlook(answers, spent, sum(missing.values()), requests, usage, price is not None)
+
+
+def _cost(usage: Usage, *, has_price: bool) -> str:
+    tokens = f"{usage.total_tokens:,} tokens"
+    return f"{tokens}, ${usage.usd:.4f}" if has_price else f"{tokens}, price unknown"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 
 from synthgen.engine.budget import Price
+from synthgen.engine.endpoint import output_bound
 from synthgen.errors import JobError
-from synthgen.job import ModelConfig
+from synthgen.job import Job, ModelConfig
 
 _MILLION = Decimal(1_000_000)
 
@@ -41,3 +42,20 @@ def require_price(config: ModelConfig, *, has_usd_budget: bool) -> Price:
             hint="add `price: {input_usd_per_mtok: ..., output_usd_per_mtok: ...}` to its entry under models",
         )
     return price or Price(Decimal(0), Decimal(0))
+
+
+def require_affordable(job: Job) -> None:
+    """Whether the budget can hold: what one answer costs at most must be known before it is asked for.
+
+    Raises:
+        JobError: A bound on money without a price, or on money or tokens without a bound on the answer.
+    """
+    budget = job.budget
+    field = "max_usd" if budget.max_usd is not None else "max_tokens" if budget.max_tokens is not None else None
+    for number, config in enumerate(job.models):
+        require_price(config, has_usd_budget=budget.max_usd is not None)
+        if field is not None and config.provider != "local" and output_bound(config.params) is None:
+            raise JobError(
+                f"budget.{field}: an answer of model '{config.model}' may be of any length",
+                hint=f"add `max_tokens: 400` (or what a row needs) to models[{number}].params: so the budget can hold",
+            )

@@ -71,9 +71,10 @@ class RetryPolicy:
                 is_spent = tries.transient >= self.config.max_attempts
                 if is_spent or now - tries.first_at >= self.config.max_elapsed_s:
                     return Verdict.GIVE_UP, 0.0
-                return Verdict.AGAIN, max(failure.retry_after_s or 0.0, self._backoff_s(tries.transient))
+                return Verdict.AGAIN, max(failure.retry_after_s or 0.0, self.backoff_s(tries.transient))
 
-    def _backoff_s(self, failures: int) -> float:
+    def backoff_s(self, failures: int) -> float:
+        """Seconds to wait after so many transient failures, drawn at random below a growing bound."""
         state = RetryCallState(retry_object=None, fn=None, args=(), kwargs={})  # type: ignore[arg-type]
         state.attempt_number = failures
         return float(self.backoff(state))

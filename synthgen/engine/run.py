@@ -5,15 +5,20 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
+
+import anyio
 
 from synthgen.engine.admit import Admission, admit_job
 from synthgen.engine.blueprint import Blueprint
 from synthgen.engine.evaluate import row_judge
 from synthgen.engine.events import Observer, RunStarted
+from synthgen.engine.preview import Outlook, look_ahead
+from synthgen.engine.prices import require_affordable
 from synthgen.engine.session import Session
+from synthgen.engine.stop import StopKind
 from synthgen.errors import JournalError, SynthgenError
 from synthgen.job import ModelConfig
 from synthgen.journal import Journal, RunLock
@@ -41,6 +46,7 @@ class RunResult:
         failed: Slots given up.
         usage: Tokens and money, over all resumes.
         elapsed_s: Seconds this session took.
+        outlook: Where it stopped early: what the rest will likely take.
     """
 
     run_dir: Path
@@ -55,6 +61,7 @@ class RunResult:
     failed: int
     usage: Usage
     elapsed_s: float
+    outlook: Outlook | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The contract of `--json`."""
@@ -73,6 +80,7 @@ class RunResult:
                 "usd": float(self.usage.usd),
             },
             "elapsed_s": round(self.elapsed_s, 3),
+            **({"outlook": self.outlook.as_json()} if self.outlook else {}),
         }
 
 
@@ -83,6 +91,7 @@ async def run_job(
     open_provider: OpenProvider,
     observe: Observer,
     on_change: Admission = "refuse",
+    pilot: int | None = None,
 ) -> RunResult:
     """Run a job in `run_dir`, or go on with the run that is there.
 
@@ -93,13 +102,15 @@ async def run_job(
         observe: Told of everything that happens.
         on_change: What to do where the run there was started with another prompt, model or data: `refuse`, or `keep`
             the answers that are there and ask new slots the new way.
+        pilot: Answers to ask for before it stops, to see what the whole will take; None runs to the end.
 
     Raises:
         JobError: The directory holds another job's run and `on_change` is `refuse`; or as `Session.run`.
         JournalError: The directory is not empty and holds no run, is in use, or cannot be written.
         ProviderError: As `Session.run`.
     """
-    started = time.monotonic()
+    started = anyio.current_time()
+    require_affordable(blueprint.job)
     _render_once(blueprint)
     _make_dir(run_dir)
     with RunLock(run_dir):
@@ -111,14 +122,16 @@ async def run_job(
             journal.begin_session(time.time())
             session: Session | None = None
             try:
-                session = Session(blueprint, providers, journal, judge, observe)
+                session = Session(blueprint, providers, journal, judge, observe, pilot=pilot)
                 observe(session_started(journal, blueprint, is_resumed=is_resumed))
                 await work(session)
             except SynthgenError as error:
                 with contextlib.suppress(JournalError):  # the first error is the one to tell
-                    _end_session(journal, session, "failed", error.message, time.monotonic() - started)
+                    _end_session(journal, session, "failed", error.message, anyio.current_time() - started)
                 raise
-            result = _result(session, journal, run_dir, time.monotonic() - started)
+            result = _result(session, journal, run_dir, anyio.current_time() - started)
+            if result.status != "complete":
+                result = replace(result, outlook=look_ahead(journal, blueprint))
             _end_session(journal, session, result.status, result.reason, result.elapsed_s)
             return result
         finally:
@@ -186,10 +199,13 @@ def _result(session: Session, journal: Journal, run_dir: Path, elapsed_s: float)
     is_complete = all(a.is_met for a in accounts.values())
     starved = [a for a in accounts.values() if a.is_starved and not a.is_met]
     reason, hint, exit_code = session.stop.reason, session.stop.hint, 0
+    is_pilot = session.demand.is_used_up
     if is_complete:
         reason, hint = "", None
     elif session.stop.kind is not None:
         exit_code = session.stop.kind.value
+        if session.stop.kind is StopKind.BUDGET and hint is None:
+            hint = "the same command goes on from here" + ("" if is_pilot else ", once the budget is raised")
     elif starved:
         exit_code = STARVED_EXIT
         reason = "; ".join(

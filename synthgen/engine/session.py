@@ -19,10 +19,12 @@ from dataclasses import replace
 import anyio
 
 from synthgen.engine.blueprint import Blueprint, SlotMaker
+from synthgen.engine.breaker import Breaker
 from synthgen.engine.budget import Budget, Spend, seconds_until
 from synthgen.engine.commit import Committer
 from synthgen.engine.demand import ClassDemand, Demand
-from synthgen.engine.dispatch import Dispatcher, Endpoint, Work
+from synthgen.engine.dispatch import Dispatcher, Work
+from synthgen.engine.endpoint import Endpoint
 from synthgen.engine.evaluate import Landed, PoolJudge, RowJudge
 from synthgen.engine.events import ClassStarved, Draining, Observer
 from synthgen.engine.limits import EndpointLimits
@@ -33,6 +35,7 @@ from synthgen.engine.signal import Signal
 from synthgen.engine.stop import Stop, StopKind
 from synthgen.engine.writer import JournalWriter
 from synthgen.errors import JobError
+from synthgen.job import Job, ModelConfig
 from synthgen.journal import Journal, vector_digests
 from synthgen.providers.protocol import Provider
 from synthgen.records import Completion, Slot
@@ -40,6 +43,7 @@ from synthgen.records import Completion, Slot
 LEAST_WINDOW = 1024
 WINDOW_A_REQUEST_IN_FLIGHT = 16
 RELOAD_BATCH = 64
+DEADLINE_LOOK_S = 0.5
 POOL_BATCH = 16
 
 
@@ -53,6 +57,7 @@ class Session:
         journal: Open for writing; the caller holds the run's lock.
         row_judge: The row judge.
         observe: Told of everything.
+        pilot: Answers to ask for before the session stops; None for as many as it takes.
     """
 
     def __init__(
@@ -62,6 +67,8 @@ class Session:
         journal: Journal,
         row_judge: RowJudge,
         observe: Observer,
+        *,
+        pilot: int | None = None,
     ) -> None:
         self._blueprint, self._providers = blueprint, providers or ()
         self._is_offline = providers is None
@@ -72,8 +79,9 @@ class Session:
         self._writer = JournalWriter(journal)
         self._encoding = ThreadPoolExecutor(max_workers=1, thread_name_prefix="encoder")
         self._endpoints = _endpoints(blueprint, providers) if providers is not None else []
-        window = max(LEAST_WINDOW, WINDOW_A_REQUEST_IN_FLIGHT * sum(_concurrency(e) for e in self._endpoints))
-        self.demand = Demand(self._order, self._accounts(), window=window)
+        most_in_flight = _most_in_flight(blueprint, providers) if providers is not None else 0
+        window = max(LEAST_WINDOW, WINDOW_A_REQUEST_IN_FLIGHT * most_in_flight)
+        self.demand = Demand(self._order, self._accounts(), window=window, most=pilot)
         self._window = window
         self._spent = Spend(journal.answers(), journal.usage()) + Spend(*journal.losses_total())
         self._has_kept_vectors = journal.has_row_vectors()
@@ -169,6 +177,8 @@ class Session:
                 await anyio.lowlevel.checkpoint()
             elif self._is_offline and self.demand.is_head_missing():
                 self.stop.finish()
+            elif self.demand.is_used_up and self.demand.is_head_missing():
+                self.stop.set(StopKind.BUDGET, "the pilot is over")
             else:
                 await self._changed.wait()
 
@@ -331,10 +341,20 @@ class Session:
             pass
 
     async def _watch_deadline(self) -> None:
+        """Stop asking so early that a slow answer still comes in time."""
         deadline = self._blueprint.job.budget.deadline
-        if deadline is not None:
-            await anyio.sleep(seconds_until(deadline, now=dt.datetime.now()))
-            self.stop.set(StopKind.BUDGET, f"deadline: {deadline}")
+        if deadline is None:
+            return
+        earlier = await self._writer.call(self._journal.sessions)
+        worked_s = sum(session.elapsed_s or 0.0 for session in earlier)
+        until = anyio.current_time() + seconds_until(deadline, now=dt.datetime.now(), worked_s=worked_s)
+        while (left_s := until - anyio.current_time() - self._drain_s()) > 0:  # noqa: ASYNC110 - it moves
+            await anyio.sleep(min(left_s, DEADLINE_LOOK_S))
+        self.stop.set(StopKind.BUDGET, f"deadline: {deadline}")
+
+    def _drain_s(self) -> float:
+        """Seconds that what is in flight may still take."""
+        return 0.0 if self._dispatcher is None else self._dispatcher.slow_answer_s
 
     async def _watch_signals(self, scope: anyio.CancelScope) -> None:
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
@@ -349,19 +369,34 @@ def _judge_all(pools: PoolJudge, alive: Sequence[Landed], kept: Mapping[str, byt
 
 
 def _endpoints(blueprint: Blueprint, providers: Sequence[Sequence[Provider]]) -> list[Endpoint]:
-    has_usd_budget = blueprint.job.budget.max_usd is not None
     return [
-        Endpoint(
-            provider=provider,
-            limits=EndpointLimits(config.limits, default_concurrency=provider.default_concurrency),
-            price=require_price(config, has_usd_budget=has_usd_budget),
-            group=number,
-            timeout_s=config.timeout_s,
-        )
+        _endpoint(blueprint.job, config, provider, group=number)
         for number, (group, made) in enumerate(zip(blueprint.groups, providers, strict=True))
         for config, provider in zip(group.endpoints, made, strict=True)
     ]
 
 
-def _concurrency(endpoint: Endpoint) -> int:
-    return endpoint.limits.statistics().max_concurrency
+def _endpoint(job: Job, config: ModelConfig, provider: Provider, *, group: int) -> Endpoint:
+    breaker = Breaker()
+    limits = EndpointLimits(
+        config.limits,
+        default_concurrency=provider.default_concurrency,
+        may_adapt=config.provider != "local",
+        breaker=breaker,
+    )
+    return Endpoint(
+        provider=provider,
+        limits=limits,
+        price=require_price(config, has_usd_budget=job.budget.max_usd is not None),
+        group=group,
+        timeout_s=config.timeout_s,
+        weight=config.weight,
+        breaker=breaker,
+    )
+
+
+def _most_in_flight(blueprint: Blueprint, providers: Sequence[Sequence[Provider]]) -> int:
+    """Requests that may be out at once, over all endpoints."""
+    configs = [config for group in blueprint.groups for config in group.endpoints]
+    made = [provider for group in providers for provider in group]
+    return sum(c.limits.max_concurrency or p.default_concurrency for c, p in zip(configs, made, strict=True))

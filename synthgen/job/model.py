@@ -336,12 +336,14 @@ class RetryConfig(Strict):
         max_attempts: Calls for one slot that may fail transiently; being throttled does not count.
         max_elapsed_s: Seconds from a slot's first call after which it is given up, waits included.
         max_wait_s: Longest backoff between two transient failures.
+        max_outage_s: Seconds an endpoint may answer nobody before it is given up (and the run, if it was the last).
         max_reasks: Times a malformed answer is asked again with the error.
     """
 
     max_attempts: Annotated[int, Field(ge=1)] = 6
     max_elapsed_s: Annotated[float, Field(gt=0)] = 1800.0
     max_wait_s: Annotated[float, Field(gt=0)] = 60.0
+    max_outage_s: Annotated[float, Field(gt=0)] = 600.0
     max_reasks: Annotated[int, Field(ge=0)] = 1
 
 

@@ -24,7 +24,7 @@ from synthgen.records import Answer, Failure, Request
 if TYPE_CHECKING:
     import aiohttp
 
-DEFAULT_CONCURRENCY = 64
+DEFAULT_CONCURRENCY = 512
 MOST_DIALECT_CHANGES = 6
 _log = logging.getLogger(__name__)
 

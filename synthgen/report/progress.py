@@ -162,13 +162,17 @@ def speed(tally: Tally) -> str:
     requests_per_s, tokens_per_s, _ = tally.rates()
     parts = [f"answers {tally.answers:,}", f"{requests_per_s:,.1f}/s", f"{tokens_per_s:,.0f} tokens/s"]
     parts.append(f"{tally.in_flight} in flight")
+    if tally.most_per_s is not None:
+        parts.append(f"limit {tally.most_per_s:,.1f}/s")
+    if tally.budget_used_ratio is not None:
+        parts.append(f"budget {tally.budget_used_ratio:.0%}")
     if tally.usage.usd:
         projected = tally.projected_usd()
         parts.append(f"${tally.usage.usd:.4f}" + (f" of about ${projected:.4f}" if projected else ""))
     eta = tally.eta_s()
     parts.append(f"elapsed {duration(tally.elapsed_s)}" + (f", about {duration(eta)} to go" if eta else ""))
     if tally.paused and tally.paused[1] > tally.clock():
-        parts.append(f"paused {tally.paused[1] - tally.clock():.0f} s by the server")
+        parts.append(f"waiting {tally.paused[1] - tally.clock():.0f} s for the server")
     return "  ".join(parts)
 
 

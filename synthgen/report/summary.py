@@ -20,6 +20,9 @@ def result_lines(result: RunResult) -> Iterator[str]:
     yield from standing_lines(result.accepted, result.targets, result.rejected, result.failed)
     cost = _cost(result.usage)
     yield f"answers   {result.requests:,} bought in all, {cost}; this session {duration(result.elapsed_s)}"
+    outlook = result.outlook
+    if outlook is not None and outlook.requests:
+        yield f"to come   about {outlook.requests:,} requests for {outlook.missing:,} rows, {outlook.cost}"
     journal = Journal.read(result.run_dir)
     try:
         yield from sample_lines(journal, list(result.targets))

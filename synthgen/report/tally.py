@@ -8,11 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from synthgen.engine.events import (
+    BudgetState,
     ClassMet,
     ClassStarved,
     Draining,
     EndpointPaused,
     Event,
+    LimitChanged,
     Preparing,
     RequestSettled,
     RowAccepted,
@@ -62,6 +64,8 @@ class Tally:
     note: str = ""
     started_at: float = 0.0
     paused: tuple[str, float] | None = None
+    limits: dict[str, LimitChanged] = field(default_factory=dict)
+    budget_used_ratio: float | None = None
     _settled: deque[tuple[float, int]] = field(default_factory=deque)
     _accepted_at: deque[float] = field(default_factory=deque)
 
@@ -89,6 +93,10 @@ class Tally:
                 self.classes[label].state = "starved"
             case Preparing(what, done, total):
                 self.note = f"{what} {done:,}/{total:,}" if done < total else ""
+            case LimitChanged(endpoint=endpoint):
+                self.limits[endpoint] = event
+            case BudgetState(used_ratio=used_ratio):
+                self.budget_used_ratio = used_ratio
             case EndpointPaused(endpoint, _, wait_s):
                 self.paused = (endpoint, self.clock() + wait_s)
             case Draining(reason, in_flight):
@@ -111,6 +119,13 @@ class Tally:
         self.answers += 1
         self.usage += event.usage
         self._settled.append((self.clock(), event.usage.total_tokens))
+
+    @property
+    def most_per_s(self) -> float | None:
+        """Requests a second that the endpoints let through together; None where one of them has no known bound."""
+        rates = [change.requests_per_s for change in self.limits.values()]
+        known = [rate for rate in rates if rate is not None]
+        return sum(known) if known and len(known) == len(rates) else None
 
     @property
     def elapsed_s(self) -> float:

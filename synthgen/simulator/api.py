@@ -87,6 +87,7 @@ class Api:
         body = parse_body(raw, is_chat=is_chat)
         check_request(settings, body)
         self._gate.check_room(self._tally.in_flight)
+        self._gate.check_stray(self._clock())
         key = request_key(settings.seed, body, is_chat=is_chat)
         fate = decide_fate(settings, key, self._arrivals[key])
         self._arrivals[key] += 1

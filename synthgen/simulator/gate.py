@@ -24,6 +24,7 @@ class Gate:
     def __init__(self, settings: SimulatorSettings) -> None:
         self._windows: dict[str, SlidingWindow] = {}
         self._admitted = 0
+        self._next_stray_at: float | None = None
         self._settings = settings
         self.apply(settings)
 
@@ -36,12 +37,25 @@ class Gate:
                 self._windows[name] = kept if kept and kept.limit == limit else SlidingWindow(limit, window_s)
         if settings.quota_requests != self._settings.quota_requests:
             self._admitted = 0
+        if settings.stray_every_s != self._settings.stray_every_s:
+            self._next_stray_at = None
         self._settings = settings
 
     @property
     def counts_tokens(self) -> bool:
         """Whether the size of an answer decides its admission."""
         return "tokens_per_min" in self._windows
+
+    def check_stray(self, now: float) -> None:
+        """Raises: Refusal: a 429 that no limit caused, as a fleet gives where one of its servers is in trouble."""
+        every_s = self._settings.stray_every_s
+        if every_s is None:
+            return
+        if self._next_stray_at is None:
+            self._next_stray_at = now + every_s
+        if now >= self._next_stray_at:
+            self._next_stray_at = now + every_s
+            raise self.throttle("Rate limit reached, please try again later.")
 
     def check_room(self, in_flight: int) -> None:
         """Raises: Refusal: 429, where the quota is used up or too many requests are in flight."""

@@ -57,6 +57,7 @@ class SimulatorSettings:
     quota_requests: int | None = _option(None, "Requests granted before the quota is exhausted for good.", low=0)
 
     throttle_ratio: float = _ratio("Share of requests answered 429.")
+    stray_every_s: float | None = _limit("Seconds after which one request is answered 429 though there was room.")
     retry_after_s: float = _option(1.0, "Wait named by a 429 that no limit caused.", low=0)
     retry_after_kind: str = _option("seconds", "How a 429 spells its wait.", words=RETRY_AFTER_KINDS)
     error_ratio: float = _ratio("Share of requests answered with a server error.")

@@ -1,48 +1,98 @@
-"""Virtual time: an event loop whose clock jumps to the next timer as soon as nothing else is to do."""
+"""Whole runs in virtual time: the engine, the journal and the provider are the real ones, time and the wire are not."""
 
 from __future__ import annotations
 
 import asyncio
-import selectors
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
-import anyio
+from bench.stage import write_job
+from bench.virtual import VirtualProvider, VirtualTransport, run_virtually
+from synthgen.api import load_blueprint
+from synthgen.engine.events import Event
+from synthgen.engine.run import RunResult, run_job
+from synthgen.job import ModelConfig
+from synthgen.simulator.api import Api
+from synthgen.simulator.settings import SimulatorSettings
+from synthgen.simulator.stats import Statistics
 
-T = TypeVar("T")
-# A real clock moves while code runs. aiolimiter counts on it: two of its float comparisons can disagree at one instant,
-# and it asks again until time has passed.
-TICK_S = 1e-7
+__all__ = ["Played", "Scene", "run_virtually"]
 
-
-class _Jumping(selectors.DefaultSelector):  # type: ignore[misc,valid-type]
-    """Never waits: time passes by as much as it was asked to wait."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.now = 0.0
-
-    def select(self, timeout: float | None = None) -> Any:
-        ready = super().select(0)
-        if not ready and timeout is None:
-            raise RuntimeError("deadlock: nothing is due, and nothing will come")
-        if not ready and timeout:
-            self.now += timeout
-        self.now += TICK_S
-        return ready
+Script = Sequence[tuple[float, str, Mapping[str, Any]]]
 
 
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """An asyncio loop that runs an hour in milliseconds. Threads and sockets are not for it."""
+@dataclass(frozen=True)
+class Played:
+    """What came of a session.
 
-    def __init__(self) -> None:
-        self._jumping = _Jumping()
-        super().__init__(self._jumping)
+    Attributes:
+        result: As the engine tells it.
+        lasted_s: Virtual seconds.
+        stats: Of each server, by name.
+        events: All of them, with their times.
+    """
 
-    def time(self) -> float:
-        return self._jumping.now
+    result: RunResult
+    lasted_s: float
+    stats: Mapping[str, Statistics]
+    events: Sequence[tuple[float, Event]]
+
+    def of(self, kind: type[Any]) -> list[Any]:
+        return [event for _, event in self.events if isinstance(event, kind)]
 
 
-def run_virtually(work: Callable[[], Awaitable[T]]) -> T:
-    """Run a coroutine function to its end in virtual time."""
-    return anyio.run(work, backend="asyncio", backend_options={"loop_factory": VirtualLoop})
+@dataclass
+class Scene:
+    """A job, and servers with a name each.
+
+    Attributes:
+        folder: Of job, data and run.
+        servers: Settings of each server.
+        rows: Wanted.
+        model: Keys of each model entry, by the server's name; `""` for all.
+        changes: Of the job's other keys.
+    """
+
+    folder: Path
+    servers: Mapping[str, Mapping[str, Any]]
+    rows: int = 200
+    model: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    wrap: Callable[[VirtualProvider], VirtualProvider] = lambda provider: provider
+
+    def play(self, script: Script = (), *, out: str = "out") -> Played:
+        """One session. `script` changes servers' settings at times: seconds, name, changes."""
+        models = [
+            {"provider": "openai", "model": "sim", "base_url": f"http://{name}/v1", "timeout_s": 30}
+            | dict(self.model.get("", {}))
+            | dict(self.model.get(name, {}))
+            for name in self.servers
+        ]
+        job = write_job(self.folder, "http://none/v1", rows=self.rows, models=models, **self.changes)
+        blueprint = load_blueprint(job)
+        events: list[tuple[float, Event]] = []
+
+        async def main() -> Played:
+            loop = asyncio.get_running_loop()
+            apis = {
+                name: Api(SimulatorSettings(**{"latency_s": 0.5, "latency_kind": "jitter", **settings}), loop.time)
+                for name, settings in self.servers.items()
+            }
+            for at_s, name, changes in script:
+                loop.call_later(at_s, apis[name].apply, changes)
+
+            def open_provider(config: ModelConfig) -> VirtualProvider:
+                name = config.base_url.removeprefix("http://").partition("/")[0]
+                return self.wrap(VirtualProvider(config, VirtualTransport(apis[name])))
+
+            result = await run_job(
+                blueprint,
+                self.folder / out,
+                open_provider=open_provider,
+                observe=lambda event: events.append((loop.time(), event)),
+            )
+            return Played(result, loop.time(), {n: a.statistics() for n, a in apis.items()}, events)
+
+        return run_virtually(main)

@@ -53,7 +53,7 @@ async def test_openai_keeps_the_contract(transport: Literal["http", "sdk"], requ
         answer = await check_provider(provider, request_, timeout_s=5.0, secrets=[KEY])
         assert answer.model == "m"
         assert provider.endpoint == simulator.url.removeprefix("http://") + "/m"
-        assert provider.default_concurrency == 64
+        assert provider.default_concurrency == 512
 
 
 @pytest.mark.parametrize("request_", [CHAT, TEXT], ids=["chat", "completions"])

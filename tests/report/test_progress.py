@@ -129,6 +129,6 @@ def test_pause_is_shown() -> None:
     tally = Tally(clock)
     play(tally, clock)
     tally.observe(events.EndpointPaused("e", "http_429", 30.0))
-    assert "paused 30 s" in speed(tally)
+    assert "waiting 30 s" in speed(tally)
     clock.now += 31
-    assert "paused" not in speed(tally)
+    assert "waiting" not in speed(tally)

@@ -1,0 +1,191 @@
+"""One endpoint as the dispatcher sees it: who is asked, how fast, at what price, and how it has done so far."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import anyio
+
+from synthgen.engine.breaker import Breaker
+from synthgen.engine.budget import Price, Spend
+from synthgen.engine.limits import EndpointLimits
+from synthgen.journal import LimitChange
+from synthgen.providers.protocol import Provider
+from synthgen.records import Answer, Failure, FailureKind, Prompt, Request, Usage
+
+CHARS_A_TOKEN = 3.5
+CHAT_TOKENS = 16
+ANSWERS_TO_KNOW_TOKENS = 20
+UNKNOWN_OUTPUT_TOKENS = 512
+REFUSALS_BEFORE_FIRST_ANSWER = 5
+REFUSALS_IN_A_ROW = 50
+CONNECT_ATTEMPTS_BEFORE_FIRST_ANSWER = 3
+TOLD_RATE_CHANGE_RATIO = 0.1
+TOLD_EVERY_S = 1.0
+_BILLED_CODES = {"timeout", "cut", "bad_body"}
+
+
+@dataclass(slots=True, eq=False)
+class Endpoint:
+    """One provider with its limits and its record.
+
+    Attributes:
+        provider: Who is asked.
+        limits: How fast.
+        price: What a token costs there.
+        group: Which group of interchangeable endpoints it is in.
+        timeout_s: Seconds one call may take.
+        weight: Its share of the work among endpoints of its group that have room.
+        breaker: Whether it is worth asking.
+        sent: Requests sent.
+        answers: Answers it gave in this session.
+        last_answer_at: When the last one came, by the engine's clock.
+        refusals: Requests refused since its last answer.
+        down: Why it is asked nothing more, or None.
+    """
+
+    provider: Provider
+    limits: EndpointLimits
+    price: Price
+    group: int
+    timeout_s: float
+    weight: float = 1.0
+    breaker: Breaker = field(default_factory=Breaker)
+    sent: int = 0
+    answers: int = 0
+    last_answer_at: float = float("-inf")
+    refusals: int = 0
+    down: Failure | None = None
+    _output_tokens: _Mean = field(default_factory=lambda: _Mean(UNKNOWN_OUTPUT_TOKENS))
+    _told: tuple[float, int, float | None] | None = None
+    _most_tokens_a_byte: float = 0.0
+    _tokens_a_byte: float = 1.0
+
+    @property
+    def name(self) -> str:
+        return self.provider.endpoint
+
+    @property
+    def share(self) -> float:
+        """Requests sent for each unit of weight."""
+        return self.sent / self.weight
+
+    async def ask(self, request: Request) -> Answer | Failure:
+        """Ask once; whatever is raised becomes the provider's verdict on it."""
+        try:
+            return await self.provider.complete(request, timeout_s=self.timeout_s)
+        except Exception as error:  # the translation table: the provider says what its own errors mean
+            return self.provider.classify(error)
+
+    def most(self, request: Request) -> Spend:
+        """What a request costs at most: a token holds at least a byte, or what it held at least so far; the answer is
+        bounded by `max_tokens`, which a budget of tokens or money requires."""
+        input_tokens = int(_byte_count(request.prompt) * self._tokens_a_byte) + CHAT_TOKENS * (1 + _turns(request))
+        usage = Usage(input_tokens, self._output_bound(request))
+        return Spend(1, self.priced(usage))
+
+    def likely_tokens(self, request: Request) -> int:
+        """Tokens to take from a rate before sending: as servers count them, with the whole of `max_tokens`."""
+        return int(request.prompt.char_count() / CHARS_A_TOKEN) + CHAT_TOKENS + self._output_bound(request)
+
+    def _output_bound(self, request: Request) -> int:
+        bound = output_bound(request.params)
+        return bound if bound is not None else int(2 * self._output_tokens.value)
+
+    def priced(self, usage: Usage) -> Usage:
+        """The same tokens, with what they cost here."""
+        return replace(usage, usd=self.price.of(usage))
+
+    def possible_spend(self, failure: Failure, estimate: Spend) -> Spend:
+        """What a failed call may have cost: nothing where it was turned away, everything where nobody knows."""
+        if not failure.is_sent or failure.kind is FailureKind.THROTTLED:
+            return Spend()
+        if failure.usage is not None:
+            return Spend(1, self.priced(failure.usage))
+        return estimate if failure.code in _BILLED_CODES else Spend(1)
+
+    def note_answer(self, request: Request, usage: Usage) -> None:
+        """It answered."""
+        self.answers += 1
+        seen = usage.input_tokens / max(1, _byte_count(request.prompt))
+        self._most_tokens_a_byte = max(self._most_tokens_a_byte, seen)
+        if self.answers >= ANSWERS_TO_KNOW_TOKENS:
+            self._tokens_a_byte = min(1.0, 1.25 * self._most_tokens_a_byte)
+        self.refusals = 0
+        self.last_answer_at = anyio.current_time()
+        self._output_tokens.add(usage.output_tokens)
+
+    def note_refusal(self) -> bool:
+        """It refused a request for good; whether so many in a row say more about it than about the requests."""
+        self.refusals += 1
+        bound = REFUSALS_IN_A_ROW if self.answers else REFUSALS_BEFORE_FIRST_ANSWER
+        return self.refusals >= bound
+
+    def is_out_of_reach(self, failure: Failure, attempts: int) -> bool:
+        """Whether an endpoint that never answered cannot be reached: a wrong address, told soon rather than late."""
+        if self.answers or failure.code != "connect":
+            return False
+        return attempts >= CONNECT_ATTEMPTS_BEFORE_FIRST_ANSWER or self.breaker.probes >= 2
+
+    def changed_limits(self) -> LimitChange | None:
+        """Its limits, where they changed enough since this was last asked to be worth telling."""
+        why, now = self.limits.why(), anyio.current_time()
+        if not why and self._told is not None and now - self._told[0] < TOLD_EVERY_S:
+            return None
+        found = self.limits.statistics()
+        if not why and (self._told is None or not _differs(self._told, found.max_concurrency, found.requests_per_s)):
+            self._told = self._told or (now, found.max_concurrency, found.requests_per_s)
+            return None
+        self._told = (now, found.max_concurrency, found.requests_per_s)
+        return LimitChange(
+            endpoint=self.name,
+            at=time.time(),
+            max_concurrency=found.max_concurrency,
+            requests_per_s=found.requests_per_s,
+            in_flight=found.in_flight,
+            why=why or "used to the full",
+        )
+
+
+def output_bound(params: Mapping[str, Any]) -> int | None:
+    """Most tokens an answer may have, where the parameters say so."""
+    for name in ("max_completion_tokens", "max_tokens"):
+        if isinstance(params.get(name), int):
+            return int(params[name])
+    return None
+
+
+def _byte_count(prompt: Prompt) -> int:
+    return sum(len(text.encode()) for text in (prompt.text, *(m.content for m in prompt.messages)))
+
+
+def _turns(request: Request) -> int:
+    return len(request.prompt.messages)
+
+
+def _differs(told: tuple[float, int, float | None], max_concurrency: int, requests_per_s: float | None) -> bool:
+    """Whether either bound moved by more than a tenth."""
+    _, places, rate = told
+    if abs(max_concurrency - places) > TOLD_RATE_CHANGE_RATIO * places:
+        return True
+    if rate is None or requests_per_s is None:
+        return rate is not requests_per_s
+    return abs(requests_per_s - rate) > TOLD_RATE_CHANGE_RATIO * rate
+
+
+class _Mean:
+    """A running mean that starts from a guess worth ten observations."""
+
+    def __init__(self, guess: float) -> None:
+        self._sum, self._count = 10 * guess, 10
+
+    def add(self, value: float) -> None:
+        self._sum += value
+        self._count += 1
+
+    @property
+    def value(self) -> float:
+        return self._sum / self._count

@@ -1,0 +1,179 @@
+"""Whole runs in virtual time: outages, failover, weights, deadlines, leases."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.virtual import VirtualProvider
+from synthgen.api import rows
+from synthgen.engine.events import BudgetState, EndpointPaused, LimitChanged
+from synthgen.journal import Journal
+from synthgen.records import Answer, Request
+from tests.engine.virtual import Scene
+
+DOWN: dict[str, Any] = {"error_ratio": 1.0, "error_status": 503}
+UP: dict[str, Any] = {"error_ratio": 0.0}
+
+
+def exported(scene: Scene, out: str = "out") -> list[dict[str, Any]]:
+    return list(rows(scene.folder / out))
+
+
+def test_outage_is_waited_for(tmp_path: Path) -> None:
+    """A server that answers nobody for two minutes costs two minutes: no slot is given up, few requests are wasted,
+    and the rows are those of an undisturbed run."""
+    calm = Scene(tmp_path / "calm", {"a": {}}, rows=400)
+    undisturbed = calm.play()
+    scene = Scene(tmp_path / "stormy", {"a": {}}, rows=400)
+    played = scene.play([(2.0, "a", DOWN), (122.0, "a", UP)])
+    assert played.result.exit_code == 0
+    assert played.result.failed == 0
+    assert 122 < played.lasted_s < 122 + 35 + undisturbed.lasted_s
+    assert played.stats["a"].by_status[503] <= 250
+    assert played.of(EndpointPaused)
+    assert exported(scene) == exported(calm)
+
+
+def test_outage_that_lasts_ends_the_run_and_loses_nothing(tmp_path: Path) -> None:
+    """After `max_outage_s` without an answer the run stops with exit 3; when the server is back it goes on, and the rows
+    are those of an undisturbed run."""
+    changes = {"retry": {"max_outage_s": 60}}
+    calm = Scene(tmp_path / "calm", {"a": {}}, changes=changes)
+    calm.play()
+    scene = Scene(tmp_path / "stormy", {"a": {}}, changes=changes)
+    stopped = scene.play([(1.0, "a", DOWN)])
+    assert stopped.result.exit_code == 3
+    assert stopped.result.failed == 0
+    assert 60 < stopped.lasted_s < 120
+    resumed = scene.play()
+    assert resumed.result.exit_code == 0
+    assert exported(scene) == exported(calm)
+
+
+def test_another_endpoint_takes_over(tmp_path: Path) -> None:
+    """Of two endpoints one dies: the other is asked instead, at once; the dead one is asked once in a while."""
+    scene = Scene(tmp_path, {"a": {}, "b": {}}, rows=600, model={"": {"limits": {"max_concurrency": 16}}})
+    played = scene.play([(1.0, "a", DOWN)])
+    assert played.result.exit_code == 0
+    assert played.result.failed == 0
+    assert played.stats["a"].granted >= 20
+    assert played.stats["a"].by_status[503] <= 60
+    alone = Scene(tmp_path / "alone", {"b": {}}, rows=600, model={"": {"limits": {"max_concurrency": 16}}}).play()
+    assert played.lasted_s <= alone.lasted_s + 3
+
+
+def test_refused_key_of_one_endpoint_leaves_the_others(tmp_path: Path) -> None:
+    """A 401 at one endpoint takes that one down after one request each in flight; the run ends well."""
+    scene = Scene(tmp_path, {"a": {"api_key": "secret"}, "b": {}}, rows=100)
+    played = scene.play()
+    assert played.result.exit_code == 0
+    assert played.stats["a"].granted == 0
+    assert played.stats["a"].by_status[401] <= 32
+
+
+def test_throttled_call_is_made_elsewhere_at_once(tmp_path: Path) -> None:
+    """One endpoint lets one request a second through: the work goes to the other, and nothing waits."""
+    scene = Scene(tmp_path, {"a": {"requests_per_s": 1}, "b": {}}, rows=600)
+    played = scene.play()
+    assert played.result.exit_code == 0
+    assert played.stats["b"].granted >= 500
+    assert played.lasted_s <= 20
+
+
+def test_weights_share_the_work_among_endpoints_with_room(tmp_path: Path) -> None:
+    """Where there is less work than room, endpoints take it by their weights."""
+    model = {"a": {"weight": 3.0, "limits": {"max_concurrency": 64}}, "b": {"limits": {"max_concurrency": 64}}}
+    played = Scene(tmp_path, {"a": {}, "b": {}}, rows=20, model=model).play()
+    ratio = played.stats["a"].granted / played.stats["b"].granted
+    assert 2 <= ratio <= 4
+
+
+def test_deadline_is_kept_with_what_is_in_flight(tmp_path: Path) -> None:
+    """Asking ends early enough that slow answers still come in time; what was paid for is in the journal."""
+    scene = Scene(
+        tmp_path, {"a": {"latency_s": 4.0}}, rows=5000, model={"": {"limits": {"max_concurrency": 20}}},
+        changes={"budget": {"deadline": "60s"}},
+    )  # fmt: skip
+    played = scene.play()
+    assert played.result.exit_code == 5
+    assert "deadline" in played.result.reason
+    assert 50 <= played.lasted_s <= 60.5
+    assert played.result.requests == played.stats["a"].granted
+    again = scene.play()
+    assert again.result.exit_code == 5
+    assert again.stats["a"].granted <= 20 * 2, "the time is used up but for what the early end left"
+
+
+def test_lease_covers_what_is_in_flight(tmp_path: Path) -> None:
+    """With a budget the journal holds, before each request is sent, an upper bound of all that is out; and it is gone
+    when the session has ended."""
+    out = tmp_path / "out"
+    in_flight = 0
+    most = 0
+
+    class Looking(VirtualProvider):
+        async def complete(self, request: Request, *, timeout_s: float) -> Answer:
+            nonlocal in_flight, most
+            in_flight += 1
+            most = max(most, in_flight)
+            journal = Journal.read(out)
+            lease = journal.sessions()[-1].lease
+            journal.close()
+            assert lease.requests >= in_flight
+            assert lease.usage.total_tokens >= 100 * in_flight
+            try:
+                return await super().complete(request, timeout_s=timeout_s)
+            finally:
+                in_flight -= 1
+
+    def look(provider: VirtualProvider) -> VirtualProvider:
+        provider.__class__ = Looking
+        return provider
+
+    scene = Scene(
+        tmp_path, {"a": {"throttle_ratio": 0.1, "error_ratio": 0.1}}, rows=100, wrap=look,
+        model={"": {"params": {"max_tokens": 100}}}, changes={"budget": {"max_requests": 10_000}},
+    )  # fmt: skip
+    played = scene.play()
+    assert played.result.exit_code == 0
+    assert most > 10
+    assert played.of(BudgetState)
+    journal = Journal.read(out)
+    assert journal.sessions()[-1].lease.requests == 0
+    journal.close()
+
+
+def test_limits_are_told_and_kept(tmp_path: Path) -> None:
+    """What an endpoint turns out to take is an event, and a history in the journal."""
+    scene = Scene(tmp_path, {"a": {"requests_per_s": 20, "has_limit_headers": False}}, rows=400)
+    played = scene.play()
+    told = played.of(LimitChanged)
+    assert any(change.why == "throttled" for change in told)
+    assert told[-1].requests_per_s == pytest.approx(20, rel=0.2)
+    journal = Journal.read(tmp_path / "out")
+    assert [(c.why, c.max_concurrency) for c in journal.limit_history()] == [(c.why, c.max_concurrency) for c in told]
+    journal.close()
+
+
+@pytest.mark.parametrize("bound", ["max_requests", "max_tokens"])
+def test_budget_holds_over_sessions_with_faults(tmp_path: Path, bound: str) -> None:
+    """Through errors, cut bodies and throttling, over two sessions: never more than the bound as the server counts."""
+    faults = {"error_ratio": 0.1, "cut_ratio": 0.05, "throttle_ratio": 0.1, "malformed_ratio": 0.1}
+    model = {"": {"params": {"max_tokens": 120}}}
+    limit = {"max_requests": 150, "max_tokens": 12_000}[bound]
+    scene = Scene(tmp_path, {"a": faults}, rows=1000, model=model, changes={"budget": {bound: limit // 2}})
+    first = scene.play()
+    assert first.result.exit_code == 5
+    scene.changes = {"budget": {bound: limit}}
+    second = scene.play()
+    assert second.result.exit_code == 5
+    granted = first.stats["a"].granted + second.stats["a"].granted
+    tokens = sum(s.input_tokens + s.output_tokens for s in (first.stats["a"], second.stats["a"]))
+    spent = granted if bound == "max_requests" else tokens
+    assert 0.6 * limit <= spent <= limit
+    scene.changes = {"budget": {}}
+    scene.rows = 300
+    assert scene.play().result.exit_code == 0
