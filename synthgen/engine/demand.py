@@ -52,6 +52,7 @@ class ClassDemand:
     _brought: int = 0
     _known_rows: float = 0.0
     _unanswered: int = 0
+    _unread: set[int] = field(default_factory=set)
 
     def _looks_barren(self) -> bool:
         """Whether a whole patience of answers waits to be judged and hardly a row of them survived: more is asked only
@@ -91,7 +92,7 @@ class ClassDemand:
             return False
         if not self.waiting:
             return True
-        if self._looks_barren():
+        if self._unread or self._looks_barren():
             return False
         per_answer = self.yield_rows
         expected = self._known_rows + self._unanswered * per_answer
@@ -100,9 +101,18 @@ class ClassDemand:
         return self.accepted + expected - CAUTION * deviation < self.target
 
     def note_asked(self, ordinal: int) -> None:
-        """Account for a slot that was asked, or whose answer the journal holds."""
+        """Account for a slot that was asked."""
         self.waiting[ordinal] = None
         self._unanswered += 1
+
+    def note_stored(self, ordinal: int) -> None:
+        """Account for a slot whose answer the journal holds: until it was looked at, nobody knows what is missing."""
+        self.note_asked(ordinal)
+        self._unread.add(ordinal)
+
+    def note_read(self, ordinal: int) -> None:
+        """A stored answer was looked at; it may have to be asked again."""
+        self._unread.discard(ordinal)
 
     def note_landed(self, ordinal: int, rows: float) -> None:
         """Account for an answer that came, with the rows that survived so far."""
@@ -116,6 +126,7 @@ class ClassDemand:
 
     def _forget(self, ordinal: int) -> None:
         rows = self.waiting.pop(ordinal, 0.0)
+        self._unread.discard(ordinal)
         if rows is None:
             self._unanswered -= 1
         else:

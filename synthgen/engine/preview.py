@@ -54,7 +54,8 @@ class Outlook:
 
     def lines(self) -> Iterator[str]:
         """For a person."""
-        yield f"kept: {self.answers:,} answers, {_cost(self.spent, has_price=bool(self.spent.usd))}"
+        paid = f", ${self.spent.usd:.4f}" if self.spent.usd else ""
+        yield f"kept: {self.answers:,} answers, {self.spent.total_tokens:,} tokens{paid}"
         yield f"to come: {self.missing:,} rows are missing: about {self.requests:,} requests, {self.cost}"
 
     @property

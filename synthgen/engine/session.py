@@ -235,6 +235,7 @@ class Session:
     def _judge_row(self, slot: Slot, work: Work, completion: Completion) -> None:
         landed, complaint = self._row_judge.judge(slot, completion)
         can_reask = slot.request.prompt.messages and completion.step < self._blueprint.job.retry.max_reasks
+        self.demand.classes[slot.label].note_read(slot.ordinal)
         if complaint is None or not can_reask:
             self._land(landed)
         elif self._dispatcher is not None and not self.stop.is_set:
@@ -291,7 +292,7 @@ class Session:
             fates = {**dict.fromkeys(answered, False), **dict.fromkeys(failed, True)}
             found += [(self._order.place(label, ordinal), label, ordinal, fate) for ordinal, fate in fates.items()]
         for _, label, ordinal, _ in found:
-            self.demand.classes[label].note_asked(ordinal)
+            self.demand.classes[label].note_stored(ordinal)
         return sorted(found)
 
     async def _reload(self) -> None:

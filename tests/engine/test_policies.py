@@ -73,6 +73,20 @@ def test_demand_fills_a_gap_that_a_crash_left() -> None:
     assert demand.take() == ("a", 5)
 
 
+def test_demand_reads_stored_answers_before_it_asks_for_more() -> None:
+    """A replay of enough answers asks for nothing; only the slot that is judged next does not wait for the reading."""
+    demand = demand_of({"a": 20})
+    account = demand.classes["a"]
+    for ordinal in (1, 2):
+        account.note_stored(ordinal)
+    assert demand.take() == ("a", 0), "a gap in front of everything"
+    assert demand.take() is None
+    account.note_landed(1, 4)
+    assert demand.take() is None
+    account.note_read(2)
+    assert demand.take() == ("a", 3), "one that is asked again holds nobody up"
+
+
 def test_demand_window_bounds_what_is_ahead() -> None:
     """Never more slots ahead of the committer than the window allows."""
     demand = demand_of({"a": 100_000}, items=1, window=50)
