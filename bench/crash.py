@@ -42,6 +42,7 @@ from synthgen.journal import Journal
 SPOILT = {"duplicate_ratio": 0.1, "malformed_ratio": 0.05}
 JITTER = {"latency_kind": "jitter", "latency_jitter_ratio": 0.9}
 LATEST_KILL_RATIO = 0.9
+RETRY = {"max_outage_s": 3}  # a server that is gone is given up soon, or the bench takes ten minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ class Bench:
         self._server.reset()
         folder = self._folder / name
         model = {"limits": {"max_concurrency": self._scale.places}}
-        return write_job(folder, self._server.base_url, rows=self._scale.rows, model=model), folder / "out"
+        return write_job(folder, self._server.base_url, rows=self._scale.rows, model=model, retry=RETRY), folder / "out"
 
     def calm(self) -> tuple[Calm, list[Figure]]:
         """The uninterrupted run."""
