@@ -18,6 +18,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from synthgen.engine.bounds import Bound, Level, Window, is_better
+
 SLOW_START = 32
 SENDS_TO_JUDGE = 25
 JUDGE_AFTER_S = 0.25
@@ -40,91 +42,6 @@ class Ticket:
     in_flight: int
 
 
-class Bound:
-    """A bound found by running into it.
-
-    Args:
-        cut: Share of what was let through that is held at first.
-
-    Attributes:
-        value: The bound now; None where none was met yet.
-    """
-
-    HOLD_S, LONGEST_HOLD_S = 1.5, 4.0
-    STEP, E_FOLD_S = 0.02, 0.7
-
-    def __init__(self, *, cut: float) -> None:
-        self._cut = cut
-        self.value: float | None = None
-        self._met_at = 0.0
-        self._used_s = 0.0
-        self._hold_s, self._e_fold_s = self.HOLD_S, self.E_FOLD_S
-
-    def meet(self, passed: float, *, hold_s: float | None = None) -> None:
-        """`passed` was let through, more was not. With `hold_s` it took that long to find out: growth is as slow."""
-        is_same = self._met_at > 0 and abs(passed / self._met_at - 1) < 0.1
-        self._hold_s = hold_s or (min(self.LONGEST_HOLD_S, 1.5 * self._hold_s) if is_same else self.HOLD_S)
-        self._e_fold_s = max(self.E_FOLD_S, (hold_s or 0.0) / 4)
-        self._met_at, self._used_s = passed, 0.0
-        self.value = self._cut * passed
-
-    def restore(self, value: float | None) -> None:
-        """It was cut for nothing."""
-        self.value = value
-        self._met_at, self._used_s = value or 0.0, self._hold_s
-
-    def use(self, seconds: float) -> None:
-        """Time passed in which it was the thing waited for."""
-        if self.value is None:
-            return
-        self._used_s += seconds
-        share = self._cut + (1 - self._cut) * min(1.0, self._used_s / self._hold_s)
-        if self._used_s > self._hold_s:
-            share = 1 + self.STEP * math.expm1(min((self._used_s - self._hold_s) / self._e_fold_s, 20.0))
-        self.value = max(self.value, self._met_at * share)
-
-    def rest(self, seconds: float) -> None:
-        """Time passed in which another was waited for: what was met long ago need not be held."""
-        self._used_s = max(self._used_s, min(self._used_s + seconds, self._hold_s))
-
-
-class Window:
-    """Requests sent and throttled, by the time they were sent, over the last few seconds."""
-
-    BIN_S, KEPT = 0.05, 120
-
-    def __init__(self) -> None:
-        self._sent = [0] * self.KEPT
-        self._throttled = [0] * self.KEPT
-        self._last = -1
-
-    def _place(self, at: float) -> int | None:
-        """The bin of a time, cleared where it is new; None where it is forgotten."""
-        number = int(at / self.BIN_S)
-        if number > self._last:
-            for stale in range(max(self._last + 1, number - self.KEPT + 1), number + 1):
-                self._sent[stale % self.KEPT] = self._throttled[stale % self.KEPT] = 0
-            self._last = number
-        return number % self.KEPT if number > self._last - self.KEPT else None
-
-    def add_sent(self, at: float) -> None:
-        place = self._place(at)
-        if place is not None:
-            self._sent[place] += 1
-
-    def add_throttled(self, at: float) -> None:
-        place = self._place(at)
-        if place is not None:
-            self._throttled[place] += 1
-
-    def count(self, since: float, now: float) -> tuple[int, int]:
-        """Sent and throttled of the requests sent between `since` and `now`, to the nearest bin."""
-        self._place(now)
-        first = max(int(since / self.BIN_S), self._last - self.KEPT + 1)
-        places = [n % self.KEPT for n in range(first, self._last + 1)]
-        return sum(self._sent[p] for p in places), sum(self._throttled[p] for p in places)
-
-
 @dataclass(slots=True)
 class _Stage:
     """The time after a cut, until it can be told whether it helped."""
@@ -138,14 +55,6 @@ class _Stage:
     throttled: int = 0
 
 
-def _is_better(earlier: tuple[int, int], later: tuple[int, int]) -> bool:
-    """Whether the share throttled fell by more than chance explains; each is requests sent and throttled."""
-    n, m = max(1, earlier[0]), max(1, later[0])
-    pooled = (earlier[1] + later[1]) / (n + m)
-    deviation = math.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
-    return earlier[1] / n - later[1] / m > 1.5 * deviation
-
-
 @dataclass(slots=True)
 class _Closure:
     """The endpoint lets nothing through."""
@@ -153,29 +62,6 @@ class _Closure:
     began_at: float
     until: float
     probe_at: float | None = None
-
-
-@dataclass(slots=True)
-class _Level:
-    """Latency at one number of requests in flight: mean of logarithms, which one slow answer does not spoil."""
-
-    in_flight: float
-    sum_in_flight: float = 0.0
-    sum_log: float = 0.0
-    count: int = 0
-
-    def add(self, in_flight: int, latency_s: float) -> None:
-        self.sum_in_flight += in_flight
-        self.sum_log += math.log(max(latency_s, 1e-6))
-        self.count += 1
-
-    @property
-    def mean_in_flight(self) -> float:
-        return self.sum_in_flight / max(1, self.count)
-
-    @property
-    def mean_log(self) -> float:
-        return self.sum_log / max(1, self.count)
 
 
 @dataclass(slots=True)
@@ -208,8 +94,8 @@ class AdaptiveLimit:
     _cut_at: float = -math.inf
     _looked_at: float = -math.inf
     _is_rate_waited_for: bool = False
-    _reference: _Level | None = None
-    _level: _Level | None = None
+    _reference: Level | None = None
+    _level: Level | None = None
     _plateau_hold_s: float = 5.0
     _ramp: float | None = None
     _in_flight: int = 0
@@ -281,7 +167,6 @@ class AdaptiveLimit:
         """An answer came."""
         if self._closure is not None and ticket.at >= self._closure.until:
             self._open(now)
-        self._probe_s = FIRST_PROBE_S
         if self.may_adapt and self._closure is None:
             self._judge_stage(now)
             self._forget_background(now)
@@ -372,7 +257,7 @@ class AdaptiveLimit:
         if stage.throttled <= max(1.0, (self.background_ratio + TOLERATED_RATIO) * stage.sent):
             return
         earlier = stage.earlier
-        if earlier is not None and not _is_better(earlier, (stage.sent, stage.throttled)):
+        if earlier is not None and not is_better(earlier, (stage.sent, stage.throttled)):
             share = (earlier[1] + stage.throttled) / max(1, earlier[0] + stage.sent)
             if share < LEAST_BACKGROUND_RATIO:
                 return  # so few that the cuts may stand
@@ -434,7 +319,7 @@ class AdaptiveLimit:
     def _open(self, now: float) -> None:
         assert self._closure is not None
         shut_s = now - self._closure.began_at
-        self._closure = None
+        self._closure, self._probe_s = None, FIRST_PROBE_S
         if self.may_adapt and self._cycle is not None:
             began_at, count = self._cycle
             average = max(0.2, count / max(now - began_at, 0.5))
@@ -460,7 +345,7 @@ class AdaptiveLimit:
         is_slow_start = self._places.value is None
         level = self._level
         if level is None:
-            self._level = level = _Level(self.concurrency)
+            self._level = level = Level(self.concurrency)
         if ticket.in_flight >= 0.75 * level.in_flight:
             level.add(ticket.in_flight, latency_s)
         if is_slow_start and self._start < min(self.ceiling, 2 * level.in_flight):
@@ -470,7 +355,7 @@ class AdaptiveLimit:
         ):
             self._compare_levels(level)
 
-    def _compare_levels(self, level: _Level) -> None:
+    def _compare_levels(self, level: Level) -> None:
         reference = self._reference
         self._level = None
         if reference is None or level.in_flight < 1.5 * reference.in_flight:

@@ -1,0 +1,125 @@
+"""What the adaptive limit reckons with: bounds found by running into them, counts of the last seconds, latency levels.
+
+Values with no clock: the caller brings the time.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+class Bound:
+    """A bound found by running into it.
+
+    Args:
+        cut: Share of what was let through that is held at first.
+
+    Attributes:
+        value: The bound now; None where none was met yet.
+    """
+
+    HOLD_S, LONGEST_HOLD_S = 1.5, 4.0
+    STEP, E_FOLD_S = 0.02, 0.7
+
+    def __init__(self, *, cut: float) -> None:
+        self._cut = cut
+        self.value: float | None = None
+        self._met_at = 0.0
+        self._used_s = 0.0
+        self._hold_s, self._e_fold_s = self.HOLD_S, self.E_FOLD_S
+
+    def meet(self, passed: float, *, hold_s: float | None = None) -> None:
+        """`passed` was let through, more was not. With `hold_s` it took that long to find out: growth is as slow."""
+        is_same = self._met_at > 0 and abs(passed / self._met_at - 1) < 0.1
+        self._hold_s = hold_s or (min(self.LONGEST_HOLD_S, 1.5 * self._hold_s) if is_same else self.HOLD_S)
+        self._e_fold_s = max(self.E_FOLD_S, (hold_s or 0.0) / 4)
+        self._met_at, self._used_s = passed, 0.0
+        self.value = self._cut * passed
+
+    def restore(self, value: float | None) -> None:
+        """It was cut for nothing."""
+        self.value = value
+        self._met_at, self._used_s = value or 0.0, self._hold_s
+
+    def use(self, seconds: float) -> None:
+        """Time passed in which it was the thing waited for."""
+        if self.value is None:
+            return
+        self._used_s += seconds
+        share = self._cut + (1 - self._cut) * min(1.0, self._used_s / self._hold_s)
+        if self._used_s > self._hold_s:
+            share = 1 + self.STEP * math.expm1(min((self._used_s - self._hold_s) / self._e_fold_s, 20.0))
+        self.value = max(self.value, self._met_at * share)
+
+    def rest(self, seconds: float) -> None:
+        """Time passed in which another was waited for: what was met long ago need not be held."""
+        self._used_s = max(self._used_s, min(self._used_s + seconds, self._hold_s))
+
+
+class Window:
+    """Requests sent and throttled, by the time they were sent, over the last few seconds."""
+
+    BIN_S, KEPT = 0.05, 120
+
+    def __init__(self) -> None:
+        self._sent = [0] * self.KEPT
+        self._throttled = [0] * self.KEPT
+        self._last = -1
+
+    def _place(self, at: float) -> int | None:
+        """The bin of a time, cleared where it is new; None where it is forgotten."""
+        number = int(at / self.BIN_S)
+        if number > self._last:
+            for stale in range(max(self._last + 1, number - self.KEPT + 1), number + 1):
+                self._sent[stale % self.KEPT] = self._throttled[stale % self.KEPT] = 0
+            self._last = number
+        return number % self.KEPT if number > self._last - self.KEPT else None
+
+    def add_sent(self, at: float) -> None:
+        place = self._place(at)
+        if place is not None:
+            self._sent[place] += 1
+
+    def add_throttled(self, at: float) -> None:
+        place = self._place(at)
+        if place is not None:
+            self._throttled[place] += 1
+
+    def count(self, since: float, now: float) -> tuple[int, int]:
+        """Sent and throttled of the requests sent between `since` and `now`, to the nearest bin."""
+        self._place(now)
+        first = max(int(since / self.BIN_S), self._last - self.KEPT + 1)
+        places = [n % self.KEPT for n in range(first, self._last + 1)]
+        return sum(self._sent[p] for p in places), sum(self._throttled[p] for p in places)
+
+
+@dataclass(slots=True)
+class Level:
+    """Latency at one number of requests in flight: mean of logarithms, which one slow answer does not spoil."""
+
+    in_flight: float
+    sum_in_flight: float = 0.0
+    sum_log: float = 0.0
+    count: int = 0
+
+    def add(self, in_flight: int, latency_s: float) -> None:
+        self.sum_in_flight += in_flight
+        self.sum_log += math.log(max(latency_s, 1e-6))
+        self.count += 1
+
+    @property
+    def mean_in_flight(self) -> float:
+        return self.sum_in_flight / max(1, self.count)
+
+    @property
+    def mean_log(self) -> float:
+        return self.sum_log / max(1, self.count)
+
+
+def is_better(earlier: tuple[int, int], later: tuple[int, int]) -> bool:
+    """Whether the share throttled fell by more than chance explains; each is requests sent and throttled."""
+    n, m = max(1, earlier[0]), max(1, later[0])
+    pooled = (earlier[1] + later[1]) / (n + m)
+    deviation = math.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
+    return earlier[1] / n - later[1] / m > 1.5 * deviation
