@@ -310,7 +310,7 @@ class AdaptiveLimit:
         self._probe_s = min(LONGEST_PROBE_S, 2 * self._probe_s)
         closure = self._closure
         if closure is None and self._ramp is not None and self._places.value is not None:
-            self._places.meet(max(1.0, self._ramp, 0.5 * self._places.value))  # it closed again soon after it opened
+            self._places.meet(max(1.0, self._ramp, 0.7 * self._places.value))  # it closed again soon after it opened
         self._closure = _Closure(closure.began_at if closure else now, now + wait_s)
         self._pace = self._stage.pace if self._stage else 0.0
         self._stage = self._ramp = None
