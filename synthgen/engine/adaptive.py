@@ -31,6 +31,7 @@ THROTTLES_TO_CLOSE = 5
 CLOSED_RATIO = 0.8
 FIRST_PROBE_S, LONGEST_PROBE_S = 0.05, 4.0
 LONG_CLOSURE_S = 3.0
+SOON_S = 2.0
 LONGEST_HOLD_S = 60.0
 
 
@@ -93,6 +94,7 @@ class AdaptiveLimit:
     _refusal_s: float = 0.05
     _cut_at: float = -math.inf
     _looked_at: float = -math.inf
+    _opened_at: float = -math.inf
     _is_rate_waited_for: bool = False
     _reference: Level | None = None
     _level: Level | None = None
@@ -309,12 +311,20 @@ class AdaptiveLimit:
         wait_s = max(self._probe_s, retry_after_s or 0.0)
         self._probe_s = min(LONGEST_PROBE_S, 2 * self._probe_s)
         closure = self._closure
-        if closure is None and self._ramp is not None and self._places.value is not None:
-            self._places.meet(max(1.0, self._ramp, 0.7 * self._places.value))  # it closed again soon after it opened
+        if closure is None and now - self._opened_at < SOON_S:
+            self._close_again(now)
         self._closure = _Closure(closure.began_at if closure else now, now + wait_s)
         self._pace = self._stage.pace if self._stage else 0.0
         self._stage = self._ramp = None
         self.why = f"closed for {wait_s:.3g} s"
+
+    def _close_again(self, now: float) -> None:
+        """It closed soon after it opened: what it let through meanwhile is what it takes."""
+        if self._places.value is not None:
+            self._places.meet(max(1.0, self._ramp or 0.0, 0.85 * self._places.value))
+        began_at, count = self._cycle or (now, 0)
+        if now - began_at >= JUDGE_AFTER_S and count >= SENDS_TO_JUDGE / 2:
+            self.rate.meet(count / (now - began_at))
 
     def _open(self, now: float) -> None:
         assert self._closure is not None
@@ -329,7 +339,7 @@ class AdaptiveLimit:
                 self.rate.meet(max(average, self._pace))
         self._ramp = max(2.0, self.concurrency / 4, self._in_flight + 1.0)
         self._cycle = (now, 1)
-        self._cut_at = now
+        self._cut_at = self._opened_at = now
         self.why = "open again"
 
     # --- growth ------------------------------------------------------------------------------------------------
