@@ -61,6 +61,8 @@ class Endpoint:
     down: Failure | None = None
     _output_tokens: _Mean = field(default_factory=lambda: _Mean(UNKNOWN_OUTPUT_TOKENS))
     _told: tuple[float, int, float | None] | None = None
+    _input_tokens: int = 0
+    _input_chars: int = 0
     _most_tokens_a_byte: float = 0.0
     _tokens_a_byte: float = 1.0
 
@@ -88,8 +90,11 @@ class Endpoint:
         return Spend(1, self.priced(usage))
 
     def likely_tokens(self, request: Request) -> int:
-        """Tokens to take from a rate before sending: as servers count them, with the whole of `max_tokens`."""
-        return int(request.prompt.char_count() / CHARS_A_TOKEN) + CHAT_TOKENS + self._output_bound(request)
+        """Tokens to take from a rate before sending: by what answers used so far, else by length and `max_tokens`."""
+        chars = request.prompt.char_count()
+        if self.answers < ANSWERS_TO_KNOW_TOKENS:
+            return int(chars / CHARS_A_TOKEN) + CHAT_TOKENS + self._output_bound(request)
+        return int(chars * self._input_tokens / max(1, self._input_chars) + self._output_tokens.value)
 
     def _output_bound(self, request: Request) -> int:
         bound = output_bound(request.params)
@@ -110,6 +115,8 @@ class Endpoint:
     def note_answer(self, request: Request, usage: Usage) -> None:
         """It answered."""
         self.answers += 1
+        self._input_tokens += usage.input_tokens
+        self._input_chars += request.prompt.char_count()
         seen = usage.input_tokens / max(1, _byte_count(request.prompt))
         self._most_tokens_a_byte = max(self._most_tokens_a_byte, seen)
         if self.answers >= ANSWERS_TO_KNOW_TOKENS:
@@ -177,10 +184,10 @@ def _differs(told: tuple[float, int, float | None], max_concurrency: int, reques
 
 
 class _Mean:
-    """A running mean that starts from a guess worth ten observations."""
+    """A running mean; a guess until there is something to go by."""
 
     def __init__(self, guess: float) -> None:
-        self._sum, self._count = 10 * guess, 10
+        self._guess, self._sum, self._count = guess, 0.0, 0
 
     def add(self, value: float) -> None:
         self._sum += value
@@ -188,4 +195,4 @@ class _Mean:
 
     @property
     def value(self) -> float:
-        return self._sum / self._count
+        return self._sum / self._count if self._count >= ANSWERS_TO_KNOW_TOKENS else self._guess
