@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
+REMEMBERED_TEXTS = 1024  # a candidate's form is looked at by several checks, one after the other
 _APOSTROPHES = dict.fromkeys(map(ord, "‘’‚‛′´ʼ"), "'")
 _QUOTES = dict.fromkeys(map(ord, "“”„‟″«»"), '"')
 _DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−"), "-")
@@ -21,13 +23,18 @@ _PUNCTUATION = re.compile(r"""[!?;"()\[\]{}<>…¡¿*_~|\\/、。，！？；：
 
 def straighten(text: str) -> str:
     """`text` with curly quotes and typographic dashes written plainly; every character keeps its place."""
-    return text.translate(_PLAIN)
+    return text if text.isascii() else text.translate(_PLAIN)
 
 
+@lru_cache(maxsize=REMEMBERED_TEXTS)
 def normalise(text: str) -> str:
     """One spelling of what reads the same: Unicode compatibility form, case folded, apostrophes and invisible
     characters dropped, every other run of punctuation and white space one space. Two texts are exact duplicates where
     these are equal; a text of nothing but punctuation stays itself."""
+    if text.isascii():  # what the long way does to other characters, ASCII does not need
+        folded = text.lower()
+        folded = folded.translate(_DROPPED) if "'" in folded or "`" in folded else folded
+        return " ".join(_PUNCTUATION.sub(" ", folded).split()) or text.lower().strip()
     folded = _compatible(_compatible(_INVISIBLE.sub("", text)).casefold())
     return " ".join(_PUNCTUATION.sub(" ", folded.translate(_DROPPED)).split()) or folded.strip()
 
@@ -39,12 +46,18 @@ def _compatible(text: str) -> str:
 
 def char_ngrams(text: str, n: int = 3) -> frozenset[str]:
     """Character n-grams of the normal form, padded so that short texts and word ends count."""
-    padded = f" {normalise(text)} "
-    return frozenset(padded[i : i + n] for i in range(max(1, len(padded) - n + 1)))
+    return form_ngrams(normalise(text), n)
+
+
+def form_ngrams(form: str, n: int = 3) -> frozenset[str]:
+    """As `char_ngrams`, of a text that is in normal form."""
+    padded = f" {form} "
+    return frozenset([padded[i : i + n] for i in range(max(1, len(padded) - n + 1))])
 
 
 def jaccard(a: frozenset[str], b: frozenset[str]) -> float:
     """Shared share of two sets, 0 to 1."""
     if not a and not b:
         return 1.0
-    return len(a & b) / len(a | b)
+    shared = len(a & b)
+    return shared / (len(a) + len(b) - shared)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from synthgen.checks.literals import holds_any, required_literals
 from synthgen.text import straighten
 
 _MAX_PHRASE_CHARS = 120
@@ -24,11 +25,15 @@ class Phrases:
     def __init__(self, rules: Mapping[str, Sequence[str]]) -> None:
         flags = re.IGNORECASE | re.MULTILINE
         self._rules = {name: re.compile("|".join(any_of).replace(" ", r"\s+"), flags) for name, any_of in rules.items()}
+        self._required = {name: required_literals(pattern) for name, pattern in self._rules.items()}
 
     def find(self, text: str) -> dict[str, Any] | None:
         """Evidence of the first rule that matches: its name, the words as they stand in `text`, and their offset."""
         plain = straighten(text[:_MAX_CHARS])
+        folded = plain.casefold()
         for name, pattern in self._rules.items():
+            if not holds_any(folded, self._required[name]):
+                continue
             if found := pattern.search(plain):
                 phrase = text[found.start() : found.end()][:_MAX_PHRASE_CHARS]
                 return {"rule": name, "phrase": phrase, "at": found.start()}

@@ -30,6 +30,9 @@ _PATTERNS = {
     "underline": re.compile(r"_{3,}"),
     "filler": re.compile(r"\blorem ipsum\b", re.IGNORECASE),
 }
+# Every one of them holds one of these.
+_SIGNS = re.compile(r"[%$\[{<(_]|XX")
+_WORDS = ("insert", "lorem")
 
 
 class Placeholder:
@@ -52,6 +55,8 @@ class Placeholder:
 
 
 def _placeholders(text: str) -> Iterator[tuple[str, str, int]]:
+    if not (_SIGNS.search(text) or any(word in text.lower() for word in _WORDS)):
+        return
     for rule, pattern in _PATTERNS.items():
         if rule == "crossed" and text.isupper():  # in capitals, XXXX is kisses (sms_spam)
             continue

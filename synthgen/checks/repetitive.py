@@ -9,13 +9,15 @@ from typing import Any
 from synthgen.records import Candidate, Reason, Rejection
 
 _WORD = re.compile(r"\w+(?:['’]\w+)*")
-_NGRAM = 3
 # Shorter texts repeat words on purpose: "no no no no stop talking", "very very very very bad".
 _MIN_WORDS = 8
 # Emphasis is shorter ("sooooooooo", "hi hi hi hi hi hi", 13 kisses), rows of dots and stars are decoration.
 _CHARACTER_LOOP = re.compile(r"([^\W_])\1{19,}")
 _UNIT_LOOP = re.compile(r"([^\W_][^\n]{1,23}?)\1{4,}")
 _MIN_LOOP_CHARS = 30
+# A loop of period p and length L repeats L - 2 - p triples: 18 characters of a run of 20, 22 of a unit loop of 30.
+_LEAST_REPEATED_TRIPLES = 17
+_LOOP_DIGITS = 32
 _DIGITS = re.compile(r"\d(?:[ \-]?\d){31,}")
 # The loops of longer texts show in their beginning, too.
 _MAX_CHARS = 20_000
@@ -42,20 +44,27 @@ class Repetitive:
         words = [word.casefold() for word in _WORD.findall(text)]
         if len(words) < _MIN_WORDS:
             return None
-        grams = [tuple(words[i : i + _NGRAM]) for i in range(len(words) - _NGRAM + 1)]
-        counts = Counter(grams)
-        ratio = (len(grams) - len(counts)) / len(grams)
+        grams = list(zip(words, words[1:], words[2:], strict=False))
+        ratio = (len(grams) - len(set(grams))) / len(grams)
         if ratio <= self._max_ratio:
             return None
-        most, times = counts.most_common(1)[0]
+        most, times = Counter(grams).most_common(1)[0]
         evidence = {"rule": "repeated_words", "repeat_ratio": round(ratio, 4), "max_repeat_ratio": self._max_ratio}
         return {**evidence, "phrase": " ".join(most), "times": times}
 
 
 def _loop(text: str) -> dict[str, Any] | None:
+    if not _may_loop(text):
+        return None
     for rule, pattern in (("character_loop", _CHARACTER_LOOP), ("digits", _DIGITS), ("unit_loop", _UNIT_LOOP)):
         for found in pattern.finditer(text):
             if rule != "unit_loop" or len(found[0]) >= _MIN_LOOP_CHARS:
                 unit = found[1] if pattern.groups else found[0]
                 return {"rule": rule, "phrase": found[0][:120], "unit": unit[:60], "at": found.start()}
     return None
+
+
+def _may_loop(text: str) -> bool:
+    """Whether a loop is possible: each kind repeats three characters in a row at least this often, or holds digits."""
+    distinct = len({text[i : i + 3] for i in range(len(text) - 2)})
+    return len(text) - 2 - distinct >= _LEAST_REPEATED_TRIPLES or sum(map(text.count, "0123456789")) >= _LOOP_DIGITS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from synthgen.records import Candidate, Reason, Rejection
-from synthgen.text import char_ngrams, jaccard, normalise
+from synthgen.text import form_ngrams, jaccard, normalise
 
 _LEAST_CONTAINED_CHARS = 20
 
@@ -24,7 +24,7 @@ class CopiedSeed:
 
     def judge(self, candidate: Candidate) -> Rejection | None:
         form = normalise(candidate.text)
-        grams = char_ngrams(form)
+        grams = form_ngrams(form)
         for seed_id, seed in zip(candidate.seeds, candidate.seed_texts, strict=True):
             seed_form, seed_grams = _seed(seed)
             overlap = jaccard(grams, seed_grams)
@@ -39,4 +39,4 @@ class CopiedSeed:
 def _seed(text: str) -> tuple[str, frozenset[str]]:
     """Normal form and n-grams of a seed: the same few rows are shown again and again."""
     form = normalise(text)
-    return form, char_ngrams(form)
+    return form, form_ngrams(form)
