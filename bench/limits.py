@@ -20,7 +20,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from statistics import NormalDist
+from statistics import NormalDist, fmean
 from typing import Any
 
 from bench.stage import (
@@ -237,7 +237,7 @@ def _within(second: int, seconds: Sequence[int]) -> int:
 
 
 def recovery_s(granted: Sequence[int], *, start: int, end: int, per_s: float) -> float:
-    """Seconds from a step until a mean of three seconds stays at 90 % of what the server grants.
+    """Seconds from a step until three seconds, and all that is left of the stretch, bring 90 % of what the server grants.
 
     Args:
         granted: By second.
@@ -246,12 +246,13 @@ def recovery_s(granted: Sequence[int], *, start: int, end: int, per_s: float) ->
         per_s: That rate.
 
     Returns:
-        Infinity where it never does.
+        Infinity where they never do.
     """
-    means = [sum(granted[i : i + RECOVERY_MEAN_S]) / RECOVERY_MEAN_S for i in range(start, end - RECOVERY_MEAN_S + 1)]
-    fallen = [i for i, mean in enumerate(means) if mean < RECOVERED_RATIO * per_s]
-    recovered = fallen[-1] + 1 if fallen else 0
-    return float(recovered) if recovered < len(means) else math.inf
+    for second in range(start, end - RECOVERY_MEAN_S + 1):
+        soon, rest = granted[second : second + RECOVERY_MEAN_S], granted[second:end]
+        if min(fmean(soon), fmean(rest)) >= RECOVERED_RATIO * per_s:
+            return float(second - start)
+    return math.inf
 
 
 def figures(name: str, case: Case, seen: Observed) -> list[Figure]:

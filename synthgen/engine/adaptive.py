@@ -27,6 +27,8 @@ JUDGE_AT_LATEST_S = 3.0
 WINDOW_S = 1.0
 TOLERATED_RATIO = 0.015
 LEAST_BACKGROUND_RATIO, MOST_BACKGROUND_RATIO = 0.04, 0.35
+DEEP_EVERY = 4
+HELD_SENDS_KEPT, HELD_THROTTLES_TO_COUNT = 2000, 4
 THROTTLES_TO_CLOSE = 5
 CLOSED_RATIO = 0.8
 FIRST_PROBE_S, LONGEST_PROBE_S = 0.05, 4.0
@@ -37,10 +39,14 @@ LONGEST_HOLD_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """What was so when a request was sent: the time, and how many were in flight with it."""
+    """What was so when a request was sent: the time, how many were in flight with it, and whether a bound was held.
+
+    What is refused while a bound is held below where it was met is not refused because of it.
+    """
 
     at: float
     in_flight: int
+    is_held: bool = False
 
 
 @dataclass(slots=True)
@@ -95,6 +101,9 @@ class AdaptiveLimit:
     _cut_at: float = -math.inf
     _looked_at: float = -math.inf
     _opened_at: float = -math.inf
+    _cuts: int = 0
+    _held_sent: float = 0.0
+    _held_throttled: float = 0.0
     _is_rate_waited_for: bool = False
     _reference: Level | None = None
     _level: Level | None = None
@@ -163,7 +172,12 @@ class AdaptiveLimit:
         if self._cycle is None:
             self._cycle = (now, 0)
         self._cycle = (self._cycle[0], self._cycle[1] + 1)
-        return Ticket(now, in_flight)
+        is_held = self._is_held
+        if is_held:
+            self._held_sent += 1
+            if self._held_sent > HELD_SENDS_KEPT:  # older ones count half
+                self._held_sent, self._held_throttled = self._held_sent / 2, self._held_throttled / 2
+        return Ticket(now, in_flight, is_held)
 
     def passed(self, ticket: Ticket, now: float, latency_s: float) -> None:
         """An answer came."""
@@ -182,6 +196,7 @@ class AdaptiveLimit:
     def throttled(self, ticket: Ticket, now: float, retry_after_s: float | None) -> None:
         """The endpoint refused a request because of load."""
         self._window.add_throttled(ticket.at)
+        self._held_throttled += ticket.is_held
         self._refusal_s += 0.2 * (min(now - ticket.at, 1.0) - self._refusal_s)
         if self._cycle is not None:
             self._cycle = (self._cycle[0], self._cycle[1] - 1)
@@ -200,7 +215,7 @@ class AdaptiveLimit:
             if stage is not None:
                 self._trim(ticket, stage)
                 self._judge_stage(now)
-            elif self._is_too_much(now):
+            elif not self._is_held and self._is_too_much(now):
                 self._cut(ticket, now, stage=None)
 
     # --- met, and not us ---------------------------------------------------------------------------------------
@@ -210,19 +225,37 @@ class AdaptiveLimit:
         sent, throttled = self._window.count(max(now - WINDOW_S, self._cut_at), now)
         usual = self.background_ratio
         chance = 2.5 * math.sqrt(usual * (1 - usual) * sent)
+        held = self._held_ratio
+        if held > usual:
+            usual, chance = held, math.sqrt(held * (1 - held) * sent)
         return throttled >= max(1.0, TOLERATED_RATIO * sent + usual * sent + chance)
+
+    @property
+    def _is_held(self) -> bool:
+        """Whether a bound is kept so far down that what is refused now has another cause."""
+        return self.rate.is_held or self._places.is_held
+
+    @property
+    def _held_ratio(self) -> float:
+        """Share throttled while bounds were held: a small background that no single cut could show."""
+        if self._held_throttled < HELD_THROTTLES_TO_COUNT:
+            return 0.0
+        return min(self._held_throttled / self._held_sent, LEAST_BACKGROUND_RATIO)
 
     def _cut(self, ticket: Ticket, now: float, *, stage: _Stage | None) -> None:
         before = stage.before if stage else (self._places.value, self.rate.value)
+        self._cuts += 1
+        is_deep = self._cuts % DEEP_EVERY == 0
         is_first = stage is None
         earlier = (stage.sent, stage.throttled) if stage else None
         rate = self._let_through_per_s(now)
         is_rate = self._is_rate_waited_for or (self.rate.value is not None and rate >= 0.9 * self.rate.value)
         if not (is_rate and is_first):
             had = self.concurrency
-            self._places.meet(max(1.0, 0.7 * had, min(ticket.in_flight - 1, had)))
+            self._places.meet(max(1.0, 0.7 * had, min(ticket.in_flight - 1, had)), is_deep=is_deep)
         if is_rate or not is_first:
-            self.rate.meet(rate if is_rate else max(rate, self._let_through_per_s(now, over_s=3.0)))
+            passed = rate if is_rate else max(rate, self._let_through_per_s(now, over_s=3.0))
+            self.rate.meet(passed, is_deep=is_deep)
         least = self.concurrency - (0.0 if is_rate else max(3, 0.03 * self.concurrency))
         pace = max(rate, SENDS_TO_JUDGE / JUDGE_AT_LATEST_S)
         self._stage = _Stage(now, before, earlier, least, pace)
@@ -261,8 +294,10 @@ class AdaptiveLimit:
         earlier = stage.earlier
         if earlier is not None and not is_better(earlier, (stage.sent, stage.throttled)):
             share = (earlier[1] + stage.throttled) / max(1, earlier[0] + stage.sent)
-            if share < LEAST_BACKGROUND_RATIO:
-                return  # so few that the cuts may stand
+            if share < LEAST_BACKGROUND_RATIO:  # so few that the cuts may stand; but they were not the cause
+                self._held_sent += earlier[0] + stage.sent
+                self._held_throttled += earlier[1] + stage.throttled
+                return
         else:
             share = 1.0
         if share <= MOST_BACKGROUND_RATIO:

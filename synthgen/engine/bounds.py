@@ -21,25 +21,37 @@ class Bound:
 
     HOLD_S, LONGEST_HOLD_S = 1.5, 4.0
     STEP, E_FOLD_S = 0.02, 0.7
+    DEEP = 0.9
 
     def __init__(self, *, cut: float) -> None:
-        self._cut = cut
+        self._cut = self._share = cut
+        self._is_deep = False
         self.value: float | None = None
         self._met_at = 0.0
         self._used_s = 0.0
         self._hold_s, self._e_fold_s = self.HOLD_S, self.E_FOLD_S
 
-    def meet(self, passed: float, *, hold_s: float | None = None) -> None:
-        """`passed` was let through, more was not. With `hold_s` it took that long to find out: growth is as slow."""
+    @property
+    def is_held(self) -> bool:
+        """Whether it is kept far below where it was met: what is refused now is not refused because of it."""
+        return self._is_deep and self._used_s < 0.5 * self._hold_s
+
+    def meet(self, passed: float, *, hold_s: float | None = None, is_deep: bool = False) -> None:
+        """`passed` was let through, more was not. With `hold_s` it took that long to find out: growth is as slow.
+
+        With `is_deep` it is cut further than needed, to see what is refused whatever the bound.
+        """
+        self._is_deep = is_deep
         is_same = self._met_at > 0 and abs(passed / self._met_at - 1) < 0.1
         self._hold_s = hold_s or (min(self.LONGEST_HOLD_S, 1.5 * self._hold_s) if is_same else self.HOLD_S)
         self._e_fold_s = max(self.E_FOLD_S, (hold_s or 0.0) / 4)
         self._met_at, self._used_s = passed, 0.0
-        self.value = self._cut * passed
+        self._share = self.DEEP if is_deep else self._cut
+        self.value = self._share * passed
 
     def restore(self, value: float | None) -> None:
         """It was cut for nothing."""
-        self.value = value
+        self.value, self._is_deep = value, False
         self._met_at, self._used_s = value or 0.0, self._hold_s
 
     def use(self, seconds: float) -> None:
@@ -47,7 +59,7 @@ class Bound:
         if self.value is None:
             return
         self._used_s += seconds
-        share = self._cut + (1 - self._cut) * min(1.0, self._used_s / self._hold_s)
+        share = self._share + (1 - self._share) * min(1.0, self._used_s / self._hold_s)
         if self._used_s > self._hold_s:
             share = 1 + self.STEP * math.expm1(min((self._used_s - self._hold_s) / self._e_fold_s, 20.0))
         self.value = max(self.value, self._met_at * share)

@@ -113,8 +113,12 @@ class EndpointLimits:
         await self._tokens.take(left)
 
     def settle_tokens(self, *, estimate: float, used: float) -> None:
-        """Account for the difference between what was taken and what was used."""
-        self._owed_tokens += used - estimate
+        """Account for the difference between what was taken and what was used.
+
+        Too much taken is given back up to a hundredth of a minute: more at once would be a burst.
+        """
+        most_given_back = DEPTH_RATIO * (self._tokens.per_min or 0.0)
+        self._owed_tokens = max(self._owed_tokens + used - estimate, -most_given_back)
 
     def release(self) -> None:
         """Give back the place in flight."""
@@ -190,6 +194,11 @@ class _Bucket:
         self._per_min: float | None = None
         self._limiter: AsyncLimiter | None = None
         self.set(per_min)
+
+    @property
+    def per_min(self) -> float | None:
+        """The rate as it is declared or told."""
+        return self._per_min
 
     @property
     def per_s(self) -> float | None:

@@ -35,12 +35,13 @@ def test_oracle_follows_the_steps() -> None:
         ([0, 0, 100, 100, 100, 100, 100, 100], 2),
         ([0, 0, 80, 90, 100, 100, 100, 100], 2),
         ([100, 100, 100, 0, 100, 100, 100, 100], 4),
-        ([100, 100, 100, 100, 100, 100, 100, 60], math.inf),
+        ([100, 100, 100, 100, 100, 100, 100, 60], 0),
+        ([100, 100, 100, 60, 60, 60, 60, 60], math.inf),
         ([89] * 10, math.inf),
     ],
 )
-def test_recovery_is_when_the_mean_stays_up(granted: list[int], seconds: float) -> None:
-    """A mean of three seconds that falls again does not count, and one that never stays up is no recovery."""
+def test_recovery_is_when_the_rate_is_back_for_good(granted: list[int], seconds: float) -> None:
+    """Three good seconds do not count where what follows is bad, and what never lasts is no recovery."""
     assert recovery_s(granted, start=0, end=len(granted), per_s=100) == seconds
     assert recovery_s([0] * 5 + granted + [0] * 5, start=5, end=5 + len(granted), per_s=100) == seconds
 
