@@ -237,7 +237,7 @@ def _within(second: int, seconds: Sequence[int]) -> int:
 
 
 def recovery_s(granted: Sequence[int], *, start: int, end: int, per_s: float) -> float:
-    """Seconds from a step until three seconds, and all that is left of the stretch, bring 90 % of what the server grants.
+    """Seconds from a step until three seconds, and all that is left of the stretch, bring 90 % of what could be had.
 
     Args:
         granted: By second.
