@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -215,3 +216,26 @@ def test_journal_accounts_for_every_call_at_every_moment(tmp_path: Path, monkeyp
     played = Scene(tmp_path, servers, rows=200, wrap=count, changes=changes).play()
     assert played.result.exit_code == 0
     assert short == []
+
+
+def test_budget_holds_where_the_far_side_adds_a_prompt_of_its_own(tmp_path: Path) -> None:
+    """A server that bills a thousand tokens more than were sent costs no more than the budget allows."""
+    billed = 0
+
+    class Wordy(VirtualProvider):
+        async def complete(self, request: Request, *, timeout_s: float) -> Answer:
+            nonlocal billed
+            answer = await super().complete(request, timeout_s=timeout_s)
+            usage = replace(answer.usage, input_tokens=answer.usage.input_tokens + 1000)
+            billed += usage.total_tokens
+            return replace(answer, usage=usage)
+
+    def bill(provider: VirtualProvider) -> VirtualProvider:
+        provider.__class__ = Wordy
+        return provider
+
+    model = {"": {"params": {"max_tokens": 100}}}
+    changes = {"budget": {"max_tokens": 300_000}}
+    played = Scene(tmp_path, {"a": {}}, rows=5000, wrap=bill, model=model, changes=changes).play()
+    assert played.result.exit_code == 5
+    assert 250_000 <= billed <= 300_000
