@@ -239,3 +239,13 @@ def test_budget_holds_where_the_far_side_adds_a_prompt_of_its_own(tmp_path: Path
     played = Scene(tmp_path, {"a": {}}, rows=5000, wrap=bill, model=model, changes=changes).play()
     assert played.result.exit_code == 5
     assert 250_000 <= billed <= 300_000
+
+
+def test_endpoint_that_waits_for_its_token_rate_holds_up_no_other(tmp_path: Path) -> None:
+    """Of two endpoints one may take few tokens a minute: the other does the work, as fast as it would alone."""
+    model = {"": {"params": {"max_tokens": 100}}, "b": {"limits": {"tokens_per_min": 3000}}}
+    servers = {name: {"has_limit_headers": False} for name in "ab"}
+    played = Scene(tmp_path, servers, rows=200, model=model).play()
+    assert played.result.exit_code == 0
+    assert played.stats["a"].granted >= 180
+    assert played.lasted_s <= 10
