@@ -358,10 +358,12 @@ class Session:
         return 0.0 if self._dispatcher is None else self._dispatcher.slow_answer_s
 
     async def _watch_signals(self, scope: anyio.CancelScope) -> None:
+        has_come = False  # whatever stopped the run before: a deadline's drain too can be left
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
             async for number in signals:
-                if self.stop.kind is StopKind.INTERRUPTED:
+                if has_come:
                     scope.cancel()
+                has_come = True
                 self.stop.set(StopKind.INTERRUPTED, f"interrupted by {signal.Signals(number).name}")
 
 

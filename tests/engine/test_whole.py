@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -249,3 +252,28 @@ def test_endpoint_that_waits_for_its_token_rate_holds_up_no_other(tmp_path: Path
     assert played.result.exit_code == 0
     assert played.stats["a"].granted >= 180
     assert played.lasted_s <= 10
+
+
+def test_second_interrupt_leaves_a_drain_that_a_deadline_began(tmp_path: Path) -> None:
+    """Where the deadline ended the run and slow answers are still out, the second Ctrl-C leaves at once."""
+    begun = 0
+
+    class Interrupting(VirtualProvider):
+        async def complete(self, request: Request, *, timeout_s: float) -> Answer:
+            nonlocal begun
+            begun += 1
+            if begun == 10:
+                for at_s in (25, 26):
+                    asyncio.get_running_loop().call_later(at_s, os.kill, os.getpid(), signal.SIGINT)
+            return await super().complete(request, timeout_s=timeout_s)
+
+    def interrupt(provider: VirtualProvider) -> VirtualProvider:
+        provider.__class__ = Interrupting
+        return provider
+
+    model = {"": {"timeout_s": 600}}
+    changes = {"budget": {"deadline": "20s"}}
+    scene = Scene(tmp_path, {"a": {"latency_s": 300}}, rows=100, wrap=interrupt, model=model, changes=changes)
+    played = scene.play()
+    assert played.lasted_s < 30
+    assert played.result.exit_code == 5
