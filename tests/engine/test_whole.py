@@ -18,6 +18,7 @@ from synthgen.api import rows
 from synthgen.engine.events import BudgetState, EndpointPaused, LimitChanged
 from synthgen.engine.writer import JournalWriter
 from synthgen.journal import Journal
+from synthgen.providers.openai_errors import EndpointError
 from synthgen.records import Answer, Request
 from tests.engine.virtual import Scene
 
@@ -277,3 +278,25 @@ def test_second_interrupt_leaves_a_drain_that_a_deadline_began(tmp_path: Path) -
     played = scene.play()
     assert played.lasted_s < 30
     assert played.result.exit_code == 5
+
+
+def test_long_wait_named_by_a_passing_error_holds_up_nothing(tmp_path: Path) -> None:
+    """One bad gateway that says "retry after ten hours" costs no more than an outage may."""
+    begun = 0
+
+    class Hiccup(VirtualProvider):
+        async def complete(self, request: Request, *, timeout_s: float) -> Answer:
+            nonlocal begun
+            begun += 1
+            if begun == 5:
+                raise EndpointError(502, {"error": {"message": "bad gateway"}}, {"retry-after": "36000"})
+            return await super().complete(request, timeout_s=timeout_s)
+
+    def hiccup(provider: VirtualProvider) -> VirtualProvider:
+        provider.__class__ = Hiccup
+        return provider
+
+    changes = {"retry": {"max_outage_s": 60}}
+    played = Scene(tmp_path, {"a": {}}, rows=100, wrap=hiccup, changes=changes).play()
+    assert played.result.exit_code == 0
+    assert played.lasted_s <= 65
