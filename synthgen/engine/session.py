@@ -303,7 +303,11 @@ class Session:
                 await self._changed.wait()
             answers = await self._writer.call(lambda b=batch: [self._journal.completions(x[1], x[2]) for x in b])  # type: ignore[misc]
             for (_, label, ordinal, is_failed), completions in zip(batch, answers, strict=True):
-                slot = self._slots.make(label, ordinal)
+                try:
+                    slot = self._slots.make(label, ordinal)
+                except JobError as error:  # a template that fails for some slots only; calls may be out
+                    self.stop.fail(error)
+                    return
                 if is_failed or not completions:
                     self._on_failed(slot)
                     continue

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
+import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,15 +17,26 @@ import pytest
 
 from bench.virtual import VirtualProvider
 from synthgen.api import rows
+from synthgen.engine.blueprint import SlotMaker
 from synthgen.engine.events import BudgetState, EndpointPaused, LimitChanged
 from synthgen.engine.writer import JournalWriter
-from synthgen.journal import Journal
+from synthgen.errors import JobError
+from synthgen.journal import JOURNAL_NAME, Journal
 from synthgen.providers.openai_errors import EndpointError
-from synthgen.records import Answer, Request
+from synthgen.records import Answer, Request, Slot
 from tests.engine.virtual import Scene
 
 DOWN: dict[str, Any] = {"error_ratio": 1.0, "error_status": 503}
 UP: dict[str, Any] = {"error_ratio": 0.0}
+
+
+READ = JournalWriter.call
+
+
+async def slowly(writer: JournalWriter, look: Callable[[], Any]) -> Any:
+    """A look at the journal on a slow disk."""
+    await anyio.sleep(0.02)
+    return await READ(writer, look)
 
 
 def exported(scene: Scene, out: str = "out") -> list[dict[str, Any]]:
@@ -194,11 +207,6 @@ def test_journal_accounts_for_every_call_at_every_moment(tmp_path: Path, monkeyp
     out = tmp_path / "out"
     begun = 0
     short: list[int] = []
-    read = JournalWriter.call
-
-    async def slowly(writer: JournalWriter, look: Callable[[], Any]) -> Any:
-        await anyio.sleep(0.02)
-        return await read(writer, look)
 
     class Counting(VirtualProvider):
         async def complete(self, request: Request, *, timeout_s: float) -> Answer:
@@ -300,3 +308,42 @@ def test_long_wait_named_by_a_passing_error_holds_up_nothing(tmp_path: Path) -> 
     played = Scene(tmp_path, {"a": {}}, rows=100, wrap=hiccup, changes=changes).play()
     assert played.result.exit_code == 0
     assert played.lasted_s <= 65
+
+
+def test_template_that_fails_for_a_stored_slot_loses_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slot that cannot be made again while answers of earlier sessions are judged ends the run; what is in flight
+    lands first."""
+    scene = Scene(tmp_path, {"a": {}}, rows=300, changes={"budget": {"max_requests": 100}})
+    first = scene.play()
+    journal = Journal.create(tmp_path / "out")
+    journal.forget_decisions()
+    journal.close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "out" / JOURNAL_NAME)) as file, file:
+        file.execute("DELETE FROM completions WHERE ordinal = 0")  # a gap is asked while others are still read
+    make = SlotMaker.make
+    calls: list[str] = []
+
+    def fail_late(slots: SlotMaker, label: str, ordinal: int) -> Slot:
+        if ordinal == 5 and calls:
+            raise JobError("slot 5: 'seed' is undefined")
+        return make(slots, label, ordinal)
+
+    class Noting(VirtualProvider):
+        async def complete(self, request: Request, *, timeout_s: float) -> Answer:
+            calls.append("")
+            return await super().complete(request, timeout_s=timeout_s)
+
+    def note(provider: VirtualProvider) -> VirtualProvider:
+        provider.__class__ = Noting
+        return provider
+
+    monkeypatch.setattr(SlotMaker, "make", fail_late)
+    monkeypatch.setattr(JournalWriter, "call", slowly)
+    monkeypatch.setattr("synthgen.engine.session.RELOAD_BATCH", 1)
+    scene.wrap, scene.changes = note, {}
+    with pytest.raises(JobError, match="undefined"):
+        scene.play()
+    journal = Journal.read(tmp_path / "out")
+    assert calls
+    assert journal.answers() == first.result.requests - 2 + len(calls)
+    journal.close()
