@@ -68,6 +68,7 @@ def test_outage_that_lasts_ends_the_run_and_loses_nothing(tmp_path: Path) -> Non
     stopped = scene.play([(1.0, "a", DOWN)])
     assert stopped.result.exit_code == 3
     assert stopped.result.failed == 0
+    assert stopped.result.hint == "the same command goes on from here, once the server answers"
     assert 60 < stopped.lasted_s < 120
     resumed = scene.play()
     assert resumed.result.exit_code == 0
