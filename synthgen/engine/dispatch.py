@@ -380,8 +380,14 @@ class Dispatcher:
             if is_gone or endpoint.is_out_of_reach(failure, work.tries.attempts):
                 return Verdict.STOP_ENDPOINT
             if verdict is Verdict.GIVE_UP and self._is_outage(endpoint, work, failure):
+                self._doubt(work, endpoint.group)
                 return Verdict.AGAIN
         return verdict
+
+    def _doubt(self, work: Work, group: int) -> None:
+        """Where nobody else asks, nobody else can be answered: have another slot asked, to see whose fault it is."""
+        if self.in_flight <= 1 and not self._again[group]:
+            self._demand.classes[work.slot.label].note_doubted(work.slot.ordinal)
 
     def _is_outage(self, endpoint: Endpoint, work: Work, failure: Failure) -> bool:
         """Whether a failure says more about the endpoint than about the request.

@@ -348,3 +348,31 @@ def test_template_that_fails_for_a_stored_slot_loses_no_answer(tmp_path: Path, m
     assert calls
     assert journal.answers() == first.result.requests - 2 + len(calls)
     journal.close()
+
+
+def test_last_slot_that_breaks_the_server_is_given_up(tmp_path: Path) -> None:
+    """A prompt that a server answers with 500 whenever it comes is given up also where nobody else is asked: one more
+    slot shows that the server is well."""
+    answered: set[str] = set()
+    broken: set[str] = set()
+
+    class Breaking(VirtualProvider):
+        async def complete(self, request: Request, *, timeout_s: float) -> Answer:
+            asked = request.prompt.messages[-1].content
+            if answered and not broken:
+                broken.add(asked)
+            if asked in broken:
+                raise EndpointError(500, {"error": {"message": "crash"}}, {})
+            answered.add(asked)
+            return await super().complete(request, timeout_s=timeout_s)
+
+    def break_(provider: VirtualProvider) -> VirtualProvider:
+        provider.__class__ = Breaking
+        return provider
+
+    model = {"": {"limits": {"max_concurrency": 1}}}
+    changes = {"prompt": {"template": "plain.j2", "seeds": 2, "items": 5}}
+    played = Scene(tmp_path, {"a": {}}, rows=2, wrap=break_, model=model, changes=changes).play()
+    assert played.result.exit_code == 0
+    assert played.result.failed == 1
+    assert played.lasted_s < 60
