@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -80,6 +81,12 @@ class Endpoint:
         """Ask once; whatever is raised becomes the provider's verdict on it."""
         try:
             return await self.provider.complete(request, timeout_s=self.timeout_s)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # Nobody cancelled us: something below lost its own task. Let out, it would end the run without a word.
+            return self.provider.classify(ConnectionAbortedError("the client abandoned the call"))
         except Exception as error:  # the translation table: the provider says what its own errors mean
             return self.provider.classify(error)
 

@@ -376,3 +376,24 @@ def test_last_slot_that_breaks_the_server_is_given_up(tmp_path: Path) -> None:
     assert played.result.exit_code == 0
     assert played.result.failed == 1
     assert played.lasted_s < 60
+
+
+def test_cancellation_that_nobody_asked_for_is_a_failed_call(tmp_path: Path) -> None:
+    """A client that lets a cancellation of its own out costs one more try, not the run."""
+    begun = 0
+
+    class Leaky(VirtualProvider):
+        async def complete(self, request: Request, *, timeout_s: float) -> Answer:
+            nonlocal begun
+            begun += 1
+            if begun == 30:
+                raise asyncio.CancelledError
+            return await super().complete(request, timeout_s=timeout_s)
+
+    def leak(provider: VirtualProvider) -> VirtualProvider:
+        provider.__class__ = Leaky
+        return provider
+
+    played = Scene(tmp_path, {"a": {}}, wrap=leak).play()
+    assert played.result.status == "complete"
+    assert played.result.requests == played.stats["a"].granted
