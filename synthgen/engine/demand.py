@@ -120,6 +120,12 @@ class ClassDemand:
         self.waiting[ordinal] = rows
         self._known_rows += rows
 
+    def note_doubted(self, ordinal: int) -> None:
+        """Account for a slot that may never be answered: no row is expected of it."""
+        if self.waiting.get(ordinal, 0.0) is None:
+            self.waiting[ordinal] = 0.0
+            self._unanswered -= 1
+
     def note_withdrawn(self, ordinal: int) -> None:
         """Account for an answer that is not enough: its slot is to be asked again, in another session."""
         self._forget(ordinal)

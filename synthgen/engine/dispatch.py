@@ -119,6 +119,7 @@ class Dispatcher:
         self._sequence = 0
         self._latencies: deque[float] = deque(maxlen=LATENCIES_KEPT)
         self._budget_told_at = float("-inf")
+        self._leasing = anyio.Lock(fast_acquire=True)
         self.in_flight = 0
 
     @property
@@ -251,9 +252,10 @@ class Dispatcher:
 
     async def _renew_lease(self) -> None:
         """Have the journal hold more than may be in flight, before it is in flight."""
-        lease = self._budget.next_lease()
-        if lease is not None:
-            await self._writer.write(Lease(lease.requests, lease.usage))
+        async with self._leasing:  # another pacer's lease may cover this one too, but only once it is durable
+            lease = self._budget.next_lease()
+            if lease is not None:
+                await self._writer.write(Lease(lease.requests, lease.usage))
 
     def _settle(self, most: Spend, actual: Spend) -> None:
         self._budget.settle(most, actual)
@@ -278,7 +280,7 @@ class Dispatcher:
                 await self._settle_answer(endpoint, work, sent, outcome, latency_s)
             else:
                 self._note_failure(endpoint, sent.ticket, outcome, latency_s)
-                self._settle_failure(endpoint, work, sent, outcome, latency_s)
+                await self._settle_failure(endpoint, work, sent, outcome, latency_s)
         finally:
             # Only now, with the answer durable: what a crash can cost is never more than the places in flight.
             endpoint.limits.release()
@@ -333,7 +335,9 @@ class Dispatcher:
             case FailureKind.FATAL:
                 endpoint.limits.failed(ticket)
 
-    def _settle_failure(self, endpoint: Endpoint, work: Work, sent: Sent, failure: Failure, latency_s: float) -> None:
+    async def _settle_failure(
+        self, endpoint: Endpoint, work: Work, sent: Sent, failure: Failure, latency_s: float
+    ) -> None:
         spent = endpoint.possible_spend(failure, sent.most)
         if spent.requests:
             slot = work.slot
@@ -347,7 +351,7 @@ class Dispatcher:
                 slot.ordinal,
                 work.step,
             )
-            self._writer.queue(loss)
+            await self._writer.write(loss)  # before its reservation, and with it the lease, is free for another
         self._settle(sent.most, spent)
         endpoint.limits.settle_tokens(estimate=sent.likely_tokens, used=spent.usage.total_tokens)
         self._tell(endpoint, work, failure.code, latency_s, Usage())
@@ -376,8 +380,14 @@ class Dispatcher:
             if is_gone or endpoint.is_out_of_reach(failure, work.tries.attempts):
                 return Verdict.STOP_ENDPOINT
             if verdict is Verdict.GIVE_UP and self._is_outage(endpoint, work, failure):
+                self._doubt(work, endpoint.group)
                 return Verdict.AGAIN
         return verdict
+
+    def _doubt(self, work: Work, group: int) -> None:
+        """Where nobody else asks, nobody else can be answered: have another slot asked, to see whose fault it is."""
+        if self.in_flight <= 1 and not self._again[group]:
+            self._demand.classes[work.slot.label].note_doubted(work.slot.ordinal)
 
     def _is_outage(self, endpoint: Endpoint, work: Work, failure: Failure) -> bool:
         """Whether a failure says more about the endpoint than about the request.

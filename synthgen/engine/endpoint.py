@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import anyio
+import orjson
 
 from synthgen.engine.breaker import Breaker
 from synthgen.engine.budget import Price, Spend
 from synthgen.engine.limits import EndpointLimits
 from synthgen.journal import LimitChange
 from synthgen.providers.protocol import Provider
-from synthgen.records import Answer, Failure, FailureKind, Prompt, Request, Usage
+from synthgen.records import Answer, Failure, FailureKind, Request, Usage
 
 CHARS_A_TOKEN = 3.5
 CHAT_TOKENS = 16
@@ -79,13 +81,20 @@ class Endpoint:
         """Ask once; whatever is raised becomes the provider's verdict on it."""
         try:
             return await self.provider.complete(request, timeout_s=self.timeout_s)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # Nobody cancelled us: something below lost its own task. Let out, it would end the run without a word.
+            return self.provider.classify(ConnectionAbortedError("the client abandoned the call"))
         except Exception as error:  # the translation table: the provider says what its own errors mean
             return self.provider.classify(error)
 
     def most(self, request: Request) -> Spend:
-        """What a request costs at most: a token holds at least a byte, or what it held at least so far; the answer is
-        bounded by `max_tokens`, which a budget of tokens or money requires."""
-        input_tokens = int(_byte_count(request.prompt) * self._tokens_a_byte) + CHAT_TOKENS * (1 + _turns(request))
+        """What a request costs at most: a token holds at least a byte, or what it held at least so far (less than one
+        where the far side adds a prompt of its own); the answer is bounded by `max_tokens`, which a budget of tokens or
+        money requires."""
+        input_tokens = int(_byte_count(request) * self._tokens_a_byte) + CHAT_TOKENS * (1 + _turns(request))
         usage = Usage(input_tokens, self._output_bound(request))
         return Spend(1, self.priced(usage))
 
@@ -117,10 +126,10 @@ class Endpoint:
         self.answers += 1
         self._input_tokens += usage.input_tokens
         self._input_chars += request.prompt.char_count()
-        seen = usage.input_tokens / max(1, _byte_count(request.prompt))
+        seen = usage.input_tokens / max(1, _byte_count(request))
         self._most_tokens_a_byte = max(self._most_tokens_a_byte, seen)
-        if self.answers >= ANSWERS_TO_KNOW_TOKENS:
-            self._tokens_a_byte = min(1.0, 1.25 * self._most_tokens_a_byte)
+        least = 0.0 if self.answers >= ANSWERS_TO_KNOW_TOKENS else 1.0
+        self._tokens_a_byte = max(least, 1.25 * self._most_tokens_a_byte)
         self.refusals = 0
         self.last_answer_at = anyio.current_time()
         self._output_tokens.add(usage.output_tokens)
@@ -165,8 +174,11 @@ def output_bound(params: Mapping[str, Any]) -> int | None:
     return None
 
 
-def _byte_count(prompt: Prompt) -> int:
-    return sum(len(text.encode()) for text in (prompt.text, *(m.content for m in prompt.messages)))
+def _byte_count(request: Request) -> int:
+    """Of the prompt and the schema, which is billed like a prompt."""
+    prompt = request.prompt
+    schema = b"" if request.schema is None else orjson.dumps(request.schema)
+    return len(schema) + sum(len(text.encode()) for text in (prompt.text, *(m.content for m in prompt.messages)))
 
 
 def _turns(request: Request) -> int:

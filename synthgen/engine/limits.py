@@ -74,6 +74,7 @@ class EndpointLimits:
         self._tokens = _Bucket(config.tokens_per_min, unit=0.0)
         self._next_at = 0.0
         self._owed_tokens = 0.0
+        self._last_tokens = 0.0
 
     async def admit(self) -> None:
         """Wait for a place in flight, an open endpoint, and the requests rates; take the place.
@@ -110,6 +111,7 @@ class EndpointLimits:
         """Wait until `estimate` tokens, and what earlier requests used beyond their estimates, fit the rate."""
         left = estimate + self._owed_tokens
         self._owed_tokens = min(0.0, left)
+        self._last_tokens = estimate
         await self._tokens.take(left)
 
     def settle_tokens(self, *, estimate: float, used: float) -> None:
@@ -168,7 +170,8 @@ class EndpointLimits:
         now, adaptive = anyio.current_time(), self._adaptive
         is_in_time = adaptive.requests_per_s is None or self._next_at <= now
         is_open = max(adaptive.closed_s(now), self._breaker.blocked_s(now)) <= 0
-        return is_open and is_in_time and self._in_flight < adaptive.concurrency and self._requests.has_room
+        has_rate = self._requests.has_room(1.0) and self._tokens.has_room(self._last_tokens)
+        return is_open and is_in_time and self._in_flight < adaptive.concurrency and has_rate
 
     def why(self) -> str:
         """What changed the adaptive bounds since this was last asked; empty where nothing did."""
@@ -213,10 +216,9 @@ class _Bucket:
         depth = self._unit + min(per_s * LATE_S, per_min * DEPTH_RATIO)
         self._limiter = AsyncLimiter(depth, depth / per_s)
 
-    @property
-    def has_room(self) -> bool:
-        """Whether one more fits now."""
-        return self._limiter is None or self._limiter.has_capacity(1.0)
+    def has_room(self, amount: float) -> bool:
+        """Whether `amount`, or the first part of it, fits now."""
+        return self._limiter is None or self._limiter.has_capacity(min(amount, self._limiter.max_rate))
 
     async def take(self, amount: float) -> None:
         """Wait until `amount` fits."""

@@ -71,7 +71,9 @@ class RetryPolicy:
                 is_spent = tries.transient >= self.config.max_attempts
                 if is_spent or now - tries.first_at >= self.config.max_elapsed_s:
                     return Verdict.GIVE_UP, 0.0
-                return Verdict.AGAIN, max(failure.retry_after_s or 0.0, self.backoff_s(tries.transient))
+                # A named wait holds up every slot behind this one: no longer than an outage is waited for.
+                named_s = min(failure.retry_after_s or 0.0, self.config.max_outage_s)
+                return Verdict.AGAIN, max(named_s, self.backoff_s(tries.transient))
 
     def backoff_s(self, failures: int) -> float:
         """Seconds to wait after so many transient failures, drawn at random below a growing bound."""

@@ -204,8 +204,9 @@ def _result(session: Session, journal: Journal, run_dir: Path, elapsed_s: float)
         reason, hint = "", None
     elif session.stop.kind is not None:
         exit_code = session.stop.kind.value
-        if session.stop.kind is StopKind.BUDGET and hint is None:
-            hint = "the same command goes on from here" + ("" if is_pilot else ", once the budget is raised")
+        if hint is None:
+            once = {StopKind.BUDGET: ", once the budget is raised", StopKind.PROVIDER: ", once the server answers"}
+            hint = "the same command goes on from here" + ("" if is_pilot else once.get(session.stop.kind, ""))
     elif starved:
         exit_code = STARVED_EXIT
         reason = "; ".join(

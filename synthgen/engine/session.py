@@ -303,7 +303,11 @@ class Session:
                 await self._changed.wait()
             answers = await self._writer.call(lambda b=batch: [self._journal.completions(x[1], x[2]) for x in b])  # type: ignore[misc]
             for (_, label, ordinal, is_failed), completions in zip(batch, answers, strict=True):
-                slot = self._slots.make(label, ordinal)
+                try:
+                    slot = self._slots.make(label, ordinal)
+                except JobError as error:  # a template that fails for some slots only; calls may be out
+                    self.stop.fail(error)
+                    return
                 if is_failed or not completions:
                     self._on_failed(slot)
                     continue
@@ -358,10 +362,12 @@ class Session:
         return 0.0 if self._dispatcher is None else self._dispatcher.slow_answer_s
 
     async def _watch_signals(self, scope: anyio.CancelScope) -> None:
+        has_come = False  # whatever stopped the run before: a deadline's drain too can be left
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
             async for number in signals:
-                if self.stop.kind is StopKind.INTERRUPTED:
+                if has_come:
                     scope.cancel()
+                has_come = True
                 self.stop.set(StopKind.INTERRUPTED, f"interrupted by {signal.Signals(number).name}")
 
 

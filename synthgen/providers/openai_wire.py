@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 import orjson
 
@@ -19,6 +19,7 @@ from synthgen.records import Answer, Request, Usage
 Structured = Literal["json_schema", "json_object", "none"]
 _NEXT: dict[Structured, Structured] = {"json_schema": "json_object", "json_object": "none"}
 _CHARS_A_TOKEN = 4
+_MOST_TOKENS = 2**31
 _ABOUT_FORMAT = re.compile(r"response_format|json_schema|json_object|guided|grammar|structured", re.I)
 _ABOUT_MAX_TOKENS = re.compile(r"max_completion_tokens", re.I)
 _UNSUPPORTED = re.compile(
@@ -158,9 +159,14 @@ def _usage(usage: Any, request: Request, text: str) -> Usage:
     found = usage if isinstance(usage, Mapping) else {}
     asked, answered = found.get("prompt_tokens"), found.get("completion_tokens")
     return Usage(
-        asked if isinstance(asked, int) and asked > 0 else request.prompt.char_count() // _CHARS_A_TOKEN + 1,
-        answered if isinstance(answered, int) and answered > 0 else len(text) // _CHARS_A_TOKEN + 1,
+        asked if _is_count(asked) and asked > 0 else request.prompt.char_count() // _CHARS_A_TOKEN + 1,
+        answered if _is_count(answered) and answered > 0 else len(text) // _CHARS_A_TOKEN + 1,
     )
+
+
+def _is_count(value: Any) -> TypeGuard[int]:
+    """Whether it can be a number of tokens: some servers write -1 without its sign, which no journal can hold."""
+    return isinstance(value, int) and 0 <= value < _MOST_TOKENS
 
 
 def _told_usage(body: Mapping[str, Any]) -> Usage | None:
@@ -168,7 +174,7 @@ def _told_usage(body: Mapping[str, Any]) -> Usage | None:
     usage = body.get("usage")
     found = usage if isinstance(usage, Mapping) else {}
     asked, answered = found.get("prompt_tokens"), found.get("completion_tokens")
-    if isinstance(asked, int) and isinstance(answered, int) and min(asked, answered) >= 0:
+    if _is_count(asked) and _is_count(answered):
         return Usage(asked, answered)
     return None
 

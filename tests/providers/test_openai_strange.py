@@ -128,11 +128,14 @@ async def test_refusal_field_is_the_text(transport: Any) -> None:
 
 @both
 @pytest.mark.anyio
-async def test_usage_of_zeros_is_estimated(transport: Any) -> None:
-    """A server that counts nothing sends zeros: a token budget must not take them for free."""
+async def test_usage_that_means_nothing_is_estimated(transport: Any) -> None:
+    """A server that counts nothing sends zeros, or nonsense: a token budget must not take them for free, and the journal
+    must be able to hold them."""
     usage = (await answer_of(always(OK | {"usage": {"prompt_tokens": 0, "completion_tokens": 0}}), transport)).usage
     assert usage.input_tokens > 0
     assert usage.output_tokens > 0
+    absurd = {"prompt_tokens": 2**64 - 1, "completion_tokens": 2**63}
+    assert (await answer_of(always(OK | {"usage": absurd}), transport)).usage == usage, "-1 without its sign"
 
 
 @both
