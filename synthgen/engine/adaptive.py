@@ -215,7 +215,7 @@ class AdaptiveLimit:
             if stage is not None:
                 self._trim(ticket, stage)
                 self._judge_stage(now)
-            elif not self._is_held and self._is_too_much(now):
+            elif self._is_too_much(now):
                 self._cut(ticket, now, stage=None)
 
     # --- met, and not us ---------------------------------------------------------------------------------------
@@ -228,6 +228,8 @@ class AdaptiveLimit:
         held = self._held_ratio
         if held > usual:
             usual, chance = held, math.sqrt(held * (1 - held) * sent)
+        if self._is_held:  # only more than any small background is a new limit
+            return throttled >= max(3.0, 2 * LEAST_BACKGROUND_RATIO * sent)
         return throttled >= max(1.0, TOLERATED_RATIO * sent + usual * sent + chance)
 
     @property

@@ -27,7 +27,7 @@ REFUSALS_IN_A_ROW = 50
 CONNECT_ATTEMPTS_BEFORE_FIRST_ANSWER = 3
 TOLD_RATE_CHANGE_RATIO = 0.1
 TOLD_EVERY_S = 1.0
-_BILLED_CODES = {"timeout", "cut", "bad_body"}
+_BILLED_CODES = {"timeout", "cut", "bad_body", "content_filter", "unknown"}
 
 
 @dataclass(slots=True, eq=False)

@@ -26,6 +26,7 @@ LATE_S, DEPTH_RATIO = 0.05, 0.01
 # A minute as the far side counts it is not a minute as we do: requests bunch up on the way.
 USED_RATIO = 0.985
 LONGEST_WINDOW_S = 90.0
+SAME_RATIO = 0.05
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "": 1.0}
 
@@ -208,8 +209,8 @@ class _Bucket:
         return None if self._per_min is None else self._per_min * USED_RATIO / 60
 
     def set(self, per_min: float | None) -> None:
-        """Take a new rate; None leaves what is known."""
-        if per_min is None or per_min == self._per_min:
+        """Take a new rate; None leaves what is known, and so does nearly the same: a new bucket is an empty one."""
+        if per_min is None or (self._per_min is not None and abs(per_min / self._per_min - 1) <= SAME_RATIO):
             return
         self._per_min = per_min
         per_s = per_min * USED_RATIO / 60

@@ -243,7 +243,7 @@ class BreakerMachine(RuleBasedStateMachine):
 
     @invariant()
     def opens_again_soon(self) -> None:
-        assert self.breaker.blocked_s(self.now) <= 30
+        assert self.breaker.blocked_s(self.now) <= 30 + 1e-9
         assert (self.breaker.silent_s(self.now) > 0) <= (self.row > 0)
 
 
