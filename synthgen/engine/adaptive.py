@@ -254,7 +254,7 @@ class AdaptiveLimit:
         is_rate = self._is_rate_waited_for or (self.rate.value is not None and rate >= 0.9 * self.rate.value)
         if not (is_rate and is_first):
             had = self.concurrency
-            self._places.meet(max(1.0, 0.7 * had, min(ticket.in_flight - 1, had)), is_deep=is_deep)
+            self._places.meet(max(1.0, 0.7 * had, min(ticket.in_flight - 1, had)))
         if is_rate or not is_first:
             passed = rate if is_rate else max(rate, self._let_through_per_s(now, over_s=3.0))
             self.rate.meet(passed, is_deep=is_deep)
