@@ -10,7 +10,7 @@ import heapq
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import anyio
 from anyio.abc import TaskGroup
@@ -37,7 +37,7 @@ LEAST_TOLD_PAUSE_S = 1.0
 MOST_PASSED_OVER = 8
 
 
-@dataclass(slots=True, order=True)
+@dataclass(slots=True, eq=False)
 class Work:
     """One request to make: a slot's first, or the same slot asked again.
 
@@ -50,12 +50,12 @@ class Work:
         shunned_until: When that endpoint may be asked again, by the engine's clock; others may at once.
     """
 
-    slot: Slot = field(compare=False)
-    step: int = field(compare=False)
-    request: Request = field(compare=False)
-    tries: Tries = field(compare=False)
-    shunned: Endpoint | None = field(default=None, compare=False)
-    shunned_until: float = field(default=0.0, compare=False)
+    slot: Slot
+    step: int
+    request: Request
+    tries: Tries
+    shunned: Endpoint | None = None
+    shunned_until: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

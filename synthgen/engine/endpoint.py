@@ -16,7 +16,7 @@ from synthgen.engine.budget import Price, Spend
 from synthgen.engine.limits import EndpointLimits
 from synthgen.journal import LimitChange
 from synthgen.providers.protocol import Provider
-from synthgen.records import Answer, Failure, FailureKind, Request, Usage
+from synthgen.records import Answer, Failure, FailureKind, JsonSchema, Request, Usage
 
 CHARS_A_TOKEN = 3.5
 CHAT_TOKENS = 16
@@ -67,6 +67,8 @@ class Endpoint:
     _input_chars: int = 0
     _most_tokens_a_byte: float = 0.0
     _tokens_a_byte: float = 1.0
+    _sized_schema: JsonSchema | None = None
+    _schema_bytes: int = 0
 
     @property
     def name(self) -> str:
@@ -94,7 +96,7 @@ class Endpoint:
         """What a request costs at most: a token holds at least a byte, or what it held at least so far (less than one
         where the far side adds a prompt of its own); the answer is bounded by `max_tokens`, which a budget of tokens or
         money requires."""
-        input_tokens = int(_byte_count(request) * self._tokens_a_byte) + CHAT_TOKENS * (1 + _turns(request))
+        input_tokens = int(self._byte_count(request) * self._tokens_a_byte) + CHAT_TOKENS * (1 + _turns(request))
         usage = Usage(input_tokens, self._output_bound(request))
         return Spend(1, self.priced(usage))
 
@@ -104,6 +106,14 @@ class Endpoint:
         if self.answers < ANSWERS_TO_KNOW_TOKENS:
             return int(chars / CHARS_A_TOKEN) + CHAT_TOKENS + self._output_bound(request)
         return int(chars * self._input_tokens / max(1, self._input_chars) + self._output_tokens.value)
+
+    def _byte_count(self, request: Request) -> int:
+        """Of the prompt and the schema, which is billed like a prompt. A run has one schema: it is measured once."""
+        prompt, schema = request.prompt, request.schema
+        if schema is not self._sized_schema:
+            self._sized_schema = schema
+            self._schema_bytes = 0 if schema is None else len(orjson.dumps(schema))
+        return self._schema_bytes + sum(len(t.encode()) for t in (prompt.text, *(m.content for m in prompt.messages)))
 
     def _output_bound(self, request: Request) -> int:
         bound = output_bound(request.params)
@@ -126,7 +136,7 @@ class Endpoint:
         self.answers += 1
         self._input_tokens += usage.input_tokens
         self._input_chars += request.prompt.char_count()
-        seen = usage.input_tokens / max(1, _byte_count(request))
+        seen = usage.input_tokens / max(1, self._byte_count(request))
         self._most_tokens_a_byte = max(self._most_tokens_a_byte, seen)
         least = 0.0 if self.answers >= ANSWERS_TO_KNOW_TOKENS else 1.0
         self._tokens_a_byte = max(least, 1.25 * self._most_tokens_a_byte)
@@ -172,13 +182,6 @@ def output_bound(params: Mapping[str, Any]) -> int | None:
         if isinstance(params.get(name), int):
             return int(params[name])
     return None
-
-
-def _byte_count(request: Request) -> int:
-    """Of the prompt and the schema, which is billed like a prompt."""
-    prompt = request.prompt
-    schema = b"" if request.schema is None else orjson.dumps(request.schema)
-    return len(schema) + sum(len(text.encode()) for text in (prompt.text, *(m.content for m in prompt.messages)))
 
 
 def _turns(request: Request) -> int:

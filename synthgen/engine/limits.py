@@ -90,7 +90,7 @@ class EndpointLimits:
     async def _is_free(self) -> bool:
         """Whether the adaptive layer lets one more through; else waits for what is in its way, a while."""
         adaptive, now = self._adaptive, anyio.current_time()
-        closed_s = max(adaptive.closed_s(now), self._breaker.blocked_s(now))
+        closed_s = self._closed_s(now)
         if closed_s > 0:
             await self._freed.wait(timeout_s=None if closed_s == float("inf") else closed_s)
         elif self._in_flight >= adaptive.concurrency:
@@ -107,6 +107,10 @@ class EndpointLimits:
         else:
             return True
         return False
+
+    def _closed_s(self, now: float) -> float:
+        """Seconds until the next request may be sent, by the adaptive layer and the breaker."""
+        return max(self._adaptive.closed_s(now), self._breaker.blocked_s(now))
 
     async def take_tokens(self, estimate: float) -> None:
         """Wait until `estimate` tokens, and what earlier requests used beyond their estimates, fit the rate."""
@@ -160,7 +164,7 @@ class EndpointLimits:
             in_flight=self._in_flight,
             max_concurrency=adaptive.concurrency,
             requests_per_s=min(rates, default=None),
-            closed_s=max(adaptive.closed_s(now), self._breaker.blocked_s(now)),
+            closed_s=self._closed_s(now),
             owed_tokens=self._owed_tokens,
             background_ratio=adaptive.background_ratio,
         )
@@ -170,7 +174,7 @@ class EndpointLimits:
         """Whether a request could be sent now."""
         now, adaptive = anyio.current_time(), self._adaptive
         is_in_time = adaptive.requests_per_s is None or self._next_at <= now
-        is_open = max(adaptive.closed_s(now), self._breaker.blocked_s(now)) <= 0
+        is_open = self._closed_s(now) <= 0
         has_rate = self._requests.has_room(1.0) and self._tokens.has_room(self._last_tokens)
         return is_open and is_in_time and self._in_flight < adaptive.concurrency and has_rate
 
