@@ -41,9 +41,9 @@ class Repetitive:
         return None if evidence is None else Rejection(Reason.REPETITIVE, evidence)
 
     def _repeats(self, text: str) -> dict[str, Any] | None:
-        words = [word.casefold() for word in _WORD.findall(text)]
-        if len(words) < _MIN_WORDS:
-            return None
+        words = _WORD.findall(text.casefold())
+        if len(words) < _MIN_WORDS or len(words) - len(set(words)) < 3:
+            return None  # of too few words, or with no three of them that come again
         grams = list(zip(words, words[1:], words[2:], strict=False))
         ratio = (len(grams) - len(set(grams))) / len(grams)
         if ratio <= self._max_ratio:
@@ -66,5 +66,12 @@ def _loop(text: str) -> dict[str, Any] | None:
 
 def _may_loop(text: str) -> bool:
     """Whether a loop is possible: each kind repeats three characters in a row at least this often, or holds digits."""
-    distinct = len({text[i : i + 3] for i in range(len(text) - 2)})
-    return len(text) - 2 - distinct >= _LEAST_REPEATED_TRIPLES or sum(map(text.count, "0123456789")) >= _LOOP_DIGITS
+    triples = len(text) - 2
+    if triples <= _LEAST_REPEATED_TRIPLES:
+        return False
+    distinct = len(set(zip(text, text[1:], text[2:], strict=False)))
+    return triples - distinct >= _LEAST_REPEATED_TRIPLES or _holds_many_digits(text)
+
+
+def _holds_many_digits(text: str) -> bool:
+    return len(text) >= _LOOP_DIGITS and sum(map(text.count, "0123456789")) >= _LOOP_DIGITS

@@ -6,11 +6,13 @@ A call that must be asked again leaves its place in flight and waits in a heap, 
 
 from __future__ import annotations
 
+import asyncio
 import heapq
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import anyio
 from anyio.abc import TaskGroup
@@ -18,6 +20,7 @@ from anyio.abc import TaskGroup
 from synthgen.engine.adaptive import Ticket
 from synthgen.engine.blueprint import SlotMaker
 from synthgen.engine.budget import Budget, Spend
+from synthgen.engine.clock import loop_time
 from synthgen.engine.demand import Demand
 from synthgen.engine.endpoint import Endpoint
 from synthgen.engine.events import BudgetState, EndpointPaused, LimitChanged, Observer, RequestSettled
@@ -73,7 +76,16 @@ class Sent:
     ticket: Ticket
 
 
-OnAnswer = Callable[[Work, Completion], Awaitable[None]]
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """What a caller is handed."""
+
+    endpoint: Endpoint
+    work: Work
+    sent: Sent
+
+
+OnAnswer = Callable[[Work, Completion], None]
 OnFailed = Callable[[Slot], None]
 
 
@@ -120,6 +132,7 @@ class Dispatcher:
         self._latencies: deque[float] = deque(maxlen=LATENCIES_KEPT)
         self._budget_told_at = float("-inf")
         self._leasing = anyio.Lock(fast_acquire=True)
+        self._idle_callers: list[asyncio.Future[_Call]] = []
         self.in_flight = 0
 
     @property
@@ -157,15 +170,15 @@ class Dispatcher:
             endpoint.sent += 1
             if len(self._endpoints) > 1:
                 self._changed.notify()  # others may have waited for this one to take its share
-            calls.start_soon(self._call, endpoint, work, Sent(most, likely_tokens, endpoint.limits.sent()))
+            self._hand_over(_Call(endpoint, work, Sent(most, likely_tokens, endpoint.limits.sent())), calls)
 
     def ask_again(self, work: Work, answer: str, complaint: str) -> None:
         """Ask a slot again, showing the model its own answer and what was wrong with it."""
         prompt = work.slot.request.prompt
         messages = (*prompt.messages, Message("assistant", answer), Message("user", complaint))
         request = replace(work.slot.request, prompt=replace(prompt, messages=messages))
-        again = Work(work.slot, work.step + 1, request, Tries(anyio.current_time()))
-        self._push(again, group=work.slot.draft.model_index, at=anyio.current_time())
+        again = Work(work.slot, work.step + 1, request, Tries(loop_time()))
+        self._push(again, group=work.slot.draft.model_index, at=loop_time())
 
     # --- choosing ----------------------------------------------------------------------------------------------
 
@@ -184,14 +197,14 @@ class Dispatcher:
     def _look_again_s(self, endpoint: Endpoint, *, has_to_yield: bool) -> float | None:
         """Seconds until there may be work without anything having changed; None where there will not."""
         waiting = self._again[endpoint.group]
-        due_s = waiting[0][0] - anyio.current_time() if waiting else float("inf")
+        due_s = waiting[0][0] - loop_time() if waiting else float("inf")
         if has_to_yield or due_s <= 0:  # another has the first say, for a moment
             return LOOK_AGAIN_S
         return due_s if waiting else None
 
     def _ready(self, endpoint: Endpoint) -> Work | None:
         """Work that is due to be asked again, here."""
-        now, waiting = anyio.current_time(), self._again[endpoint.group]
+        now, waiting = loop_time(), self._again[endpoint.group]
         passed_over: list[tuple[float, int, Work]] = []
         found: Work | None = None
         while found is None and waiting and waiting[0][0] <= now and len(passed_over) < MOST_PASSED_OVER:
@@ -224,7 +237,7 @@ class Dispatcher:
             if taken is None:
                 return None
             slot = self._slots.make(*taken)
-            work = Work(slot, 0, slot.request, Tries(anyio.current_time()))
+            work = Work(slot, 0, slot.request, Tries(loop_time()))
             self._backlog[slot.draft.model_index].append(work)
             if slot.draft.model_index != group:
                 self._changed.notify()
@@ -262,38 +275,54 @@ class Dispatcher:
         lease = self._budget.next_lease()
         if lease is not None:  # far too much is held: the journal is told with the next commit
             self._writer.queue(Lease(lease.requests, lease.usage))
-        now = anyio.current_time()
+        now = loop_time()
         if self._budget.is_bounded and now - self._budget_told_at >= BUDGET_TOLD_EVERY_S:
             self._budget_told_at = now
             self._observe(BudgetState(self._budget.spent, self._budget.reserved, self._budget.used_ratio))
 
     # --- calling -----------------------------------------------------------------------------------------------
 
-    async def _call(self, endpoint: Endpoint, work: Work, sent: Sent) -> None:
-        work.tries.attempts += 1
-        started = anyio.current_time()
-        outcome = await endpoint.ask(work.request)
-        latency_s = anyio.current_time() - started
-        try:
-            if isinstance(outcome, Answer):
-                endpoint.limits.passed(sent.ticket, latency_s, outcome.headers)
-                await self._settle_answer(endpoint, work, sent, outcome, latency_s)
-            else:
-                self._note_failure(endpoint, sent.ticket, outcome, latency_s)
-                await self._settle_failure(endpoint, work, sent, outcome, latency_s)
-        finally:
-            # Only now, with the answer durable: what a crash can cost is never more than the places in flight.
-            endpoint.limits.release()
-            self.in_flight -= 1
-            self._tell_limits(endpoint)
-            self._changed.notify()
+    def _hand_over(self, call: _Call, calls: TaskGroup) -> None:
+        """Give a call to a caller that has nothing to do, or to a new one: a task a place in flight, not a request."""
+        while self._idle_callers:
+            caller = self._idle_callers.pop()
+            if not caller.done():
+                caller.set_result(call)
+                return
+        calls.start_soon(self._make_calls, call)
 
-    async def _settle_answer(
-        self, endpoint: Endpoint, work: Work, sent: Sent, answer: Answer, latency_s: float
-    ) -> None:
+    async def _make_calls(self, call: _Call) -> None:
+        """Make one call after the other, for as long as the run lasts."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._call(call.endpoint, call.work, call.sent)
+            waiting = loop.create_future()
+            self._idle_callers.append(waiting)
+            call = await waiting
+
+    async def _call(self, endpoint: Endpoint, work: Work, sent: Sent) -> None:
+        """Ask, and have what came of it written down; what follows from it follows once it is durable."""
+        work.tries.attempts += 1
+        started = loop_time()
+        outcome = await endpoint.ask(work.request)
+        latency_s = loop_time() - started
+        if isinstance(outcome, Answer):
+            self._take_answer(endpoint, work, sent, outcome, latency_s)
+        else:
+            self._take_failure(endpoint, work, sent, outcome, latency_s)
+
+    def _free_place(self, endpoint: Endpoint) -> None:
+        """Only with the answer durable: what a crash can cost is never more than the places in flight."""
+        endpoint.limits.release()
+        self.in_flight -= 1
+        self._tell_limits(endpoint)
+        self._changed.notify()
+
+    def _take_answer(self, endpoint: Endpoint, work: Work, sent: Sent, answer: Answer, latency_s: float) -> None:
+        endpoint.limits.passed(sent.ticket, latency_s, answer.headers)
         usage = endpoint.priced(answer.usage)
         endpoint.limits.settle_tokens(estimate=sent.likely_tokens, used=usage.total_tokens)
-        endpoint.breaker.passed(anyio.current_time())
+        endpoint.breaker.passed(loop_time())
         endpoint.note_answer(work.request, usage)
         self._latencies.append(latency_s)
         slot = work.slot
@@ -312,14 +341,17 @@ class Dispatcher:
             answered_at=time.time(),
             draft={"seeds": [seed.id for seed in slot.draft.seeds], "attributes": dict(slot.draft.attributes)},
         )
-        await self._writer.write(completion)
-        self._settle(sent.most, Spend(1, usage))
-        self._tell(endpoint, work, "ok", latency_s, usage)
-        await self._on_answer(work, completion)
+        self._writer.queue(completion, then=partial(self._settle_answer, endpoint, work, sent, completion))
+
+    def _settle_answer(self, endpoint: Endpoint, work: Work, sent: Sent, completion: Completion) -> None:
+        self._settle(sent.most, Spend(1, completion.usage))
+        self._tell(endpoint, work, "ok", completion.latency_s, completion.usage)
+        self._on_answer(work, completion)
+        self._free_place(endpoint)
 
     def _note_failure(self, endpoint: Endpoint, ticket: Ticket, failure: Failure, latency_s: float) -> None:
         """Tell the endpoint's limits and breaker what they can learn from a failure."""
-        now = anyio.current_time()
+        now = loop_time()
         match failure.kind:
             case FailureKind.THROTTLED:
                 endpoint.limits.throttled(ticket, failure.retry_after_s)
@@ -335,28 +367,27 @@ class Dispatcher:
             case FailureKind.FATAL:
                 endpoint.limits.failed(ticket)
 
-    async def _settle_failure(
-        self, endpoint: Endpoint, work: Work, sent: Sent, failure: Failure, latency_s: float
-    ) -> None:
+    def _take_failure(self, endpoint: Endpoint, work: Work, sent: Sent, failure: Failure, latency_s: float) -> None:
+        self._note_failure(endpoint, sent.ticket, failure, latency_s)
         spent = endpoint.possible_spend(failure, sent.most)
-        if spent.requests:
-            slot = work.slot
-            loss = Loss(
-                endpoint.name,
-                failure.code,
-                spent.requests,
-                spent.usage,
-                time.time(),
-                slot.label,
-                slot.ordinal,
-                work.step,
-            )
-            await self._writer.write(loss)  # before its reservation, and with it the lease, is free for another
+        settle = partial(self._settle_failure, endpoint, work, sent, failure, latency_s, spent)
+        if not spent.requests:
+            settle()
+            return
+        slot = work.slot
+        loss = Loss(
+            endpoint.name, failure.code, spent.requests, spent.usage, time.time(), slot.label, slot.ordinal, work.step
+        )
+        self._writer.queue(loss, then=settle)  # before its reservation, and with it the lease, is free for another
+
+    def _settle_failure(
+        self, endpoint: Endpoint, work: Work, sent: Sent, failure: Failure, latency_s: float, spent: Spend
+    ) -> None:
         self._settle(sent.most, spent)
         endpoint.limits.settle_tokens(estimate=sent.likely_tokens, used=spent.usage.total_tokens)
         self._tell(endpoint, work, failure.code, latency_s, Usage())
         work.tries.transient += failure.kind is FailureKind.TRANSIENT
-        now = anyio.current_time()
+        now = loop_time()
         verdict, wait_s = self._retry.decide(failure, work.tries, now=now)
         match self._blame(endpoint, work, failure, verdict, now):
             case Verdict.AGAIN:
@@ -366,6 +397,7 @@ class Dispatcher:
             case Verdict.STOP_ENDPOINT:
                 self._push(work, group=endpoint.group, at=now)
                 self._take_down(endpoint, failure)
+        self._free_place(endpoint)
 
     def _blame(self, endpoint: Endpoint, work: Work, failure: Failure, verdict: Verdict, now: float) -> Verdict:
         """The verdict, where it is the request that failed; another, where it is the endpoint.
@@ -405,7 +437,7 @@ class Dispatcher:
         A long wait named by a throttled endpoint binds the endpoint while it lets nobody in (its limits see to that),
         not the one request: others are let in meanwhile, so the wait was not true of it.
         """
-        now = anyio.current_time()
+        now = loop_time()
         if failure.kind is FailureKind.THROTTLED:
             wait_s = min(wait_s, LONGEST_OWN_WAIT_S)
         work.shunned, work.shunned_until = endpoint, now + wait_s

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import anyio
 import orjson
 
 from synthgen.engine.breaker import Breaker
 from synthgen.engine.budget import Price, Spend
+from synthgen.engine.clock import loop_time
 from synthgen.engine.limits import EndpointLimits
 from synthgen.journal import LimitChange
 from synthgen.providers.protocol import Provider
@@ -141,7 +141,7 @@ class Endpoint:
         least = 0.0 if self.answers >= ANSWERS_TO_KNOW_TOKENS else 1.0
         self._tokens_a_byte = max(least, 1.25 * self._most_tokens_a_byte)
         self.refusals = 0
-        self.last_answer_at = anyio.current_time()
+        self.last_answer_at = loop_time()
         self._output_tokens.add(usage.output_tokens)
 
     def note_refusal(self) -> bool:
@@ -158,7 +158,7 @@ class Endpoint:
 
     def changed_limits(self) -> LimitChange | None:
         """Its limits, where they changed enough since this was last asked to be worth telling."""
-        why, now = self.limits.why(), anyio.current_time()
+        why, now = self.limits.why(), loop_time()
         if not why and self._told is not None and now - self._told[0] < TOLD_EVERY_S:
             return None
         found = self.limits.statistics()

@@ -21,6 +21,7 @@ import anyio
 from synthgen.engine.blueprint import Blueprint, SlotMaker
 from synthgen.engine.breaker import Breaker
 from synthgen.engine.budget import Budget, Spend, seconds_until
+from synthgen.engine.clock import loop_time
 from synthgen.engine.commit import Committer
 from synthgen.engine.demand import ClassDemand, Demand
 from synthgen.engine.dispatch import Dispatcher, Work
@@ -229,7 +230,7 @@ class Session:
 
     # --- answers -----------------------------------------------------------------------------------------------
 
-    async def _on_answer(self, work: Work, completion: Completion) -> None:
+    def _on_answer(self, work: Work, completion: Completion) -> None:
         self._judge_row(work.slot, work, completion)
 
     def _judge_row(self, slot: Slot, work: Work, completion: Completion) -> None:
@@ -313,7 +314,7 @@ class Session:
                     continue
                 last = completions[-1]
                 slot = slot if slot.id == last.slot_id else self._as_asked(slot, last)
-                self._judge_row(slot, Work(slot, last.step, slot.request, Tries(anyio.current_time())), last)
+                self._judge_row(slot, Work(slot, last.step, slot.request, Tries(loop_time())), last)
 
     def _as_asked(self, slot: Slot, completion: Completion) -> Slot:
         """A slot that was asked before the job changed: its old id, seeds and attributes."""
@@ -352,8 +353,8 @@ class Session:
             return
         earlier = await self._writer.call(self._journal.sessions)
         worked_s = sum(session.elapsed_s or 0.0 for session in earlier)
-        until = anyio.current_time() + seconds_until(deadline, now=dt.datetime.now(), worked_s=worked_s)
-        while (left_s := until - anyio.current_time() - self._drain_s()) > 0:  # noqa: ASYNC110 - it moves
+        until = loop_time() + seconds_until(deadline, now=dt.datetime.now(), worked_s=worked_s)
+        while (left_s := until - loop_time() - self._drain_s()) > 0:  # noqa: ASYNC110 - it moves
             await anyio.sleep(min(left_s, DEADLINE_LOOK_S))
         self.stop.set(StopKind.BUDGET, f"deadline: {deadline}")
 
