@@ -20,7 +20,7 @@ from anyio.abc import TaskGroup
 from synthgen.engine.adaptive import Ticket
 from synthgen.engine.blueprint import SlotMaker
 from synthgen.engine.budget import Budget, Spend
-from synthgen.engine.clock import loop_time
+from synthgen.engine.clock import loop_clock
 from synthgen.engine.demand import Demand
 from synthgen.engine.endpoint import Endpoint
 from synthgen.engine.events import BudgetState, EndpointPaused, LimitChanged, Observer, RequestSettled
@@ -61,28 +61,25 @@ class Work:
     shunned_until: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """What a call that is out has taken.
+@dataclass(slots=True, eq=False)
+class Call:
+    """One request on its way.
 
     Attributes:
+        endpoint: Where.
+        work: What for.
         most: Reserved from the budget.
         likely_tokens: Taken from the token rate.
         ticket: What the endpoint's limits noted.
+        latency_s: How long it took, once it is over.
     """
-
-    most: Spend
-    likely_tokens: int
-    ticket: Ticket
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """What a caller is handed."""
 
     endpoint: Endpoint
     work: Work
-    sent: Sent
+    most: Spend
+    likely_tokens: int
+    ticket: Ticket
+    latency_s: float = 0.0
 
 
 OnAnswer = Callable[[Work, Completion], None]
@@ -90,7 +87,7 @@ OnFailed = Callable[[Slot], None]
 
 
 class Dispatcher:
-    """Keeps every endpoint as busy as its limits, the budget and the demand allow.
+    """Keeps every endpoint as busy as its limits, the budget and the demand allow. Made on the running loop.
 
     Args:
         demand: What is wanted.
@@ -122,6 +119,7 @@ class Dispatcher:
         on_failed: OnFailed,
     ) -> None:
         self._demand, self._slots, self._endpoints = demand, slots, endpoints
+        self._clock = loop_clock()
         self._retry, self._budget, self._writer, self._stop = retry, budget, writer, stop
         self._changed, self._observe = changed, observe
         self._on_answer, self._on_failed = on_answer, on_failed
@@ -132,7 +130,7 @@ class Dispatcher:
         self._latencies: deque[float] = deque(maxlen=LATENCIES_KEPT)
         self._budget_told_at = float("-inf")
         self._leasing = anyio.Lock(fast_acquire=True)
-        self._idle_callers: list[asyncio.Future[_Call]] = []
+        self._idle_callers: list[asyncio.Future[Call]] = []
         self.in_flight = 0
 
     @property
@@ -170,15 +168,15 @@ class Dispatcher:
             endpoint.sent += 1
             if len(self._endpoints) > 1:
                 self._changed.notify()  # others may have waited for this one to take its share
-            self._hand_over(_Call(endpoint, work, Sent(most, likely_tokens, endpoint.limits.sent())), calls)
+            self._hand_over(Call(endpoint, work, most, likely_tokens, endpoint.limits.sent()), calls)
 
     def ask_again(self, work: Work, answer: str, complaint: str) -> None:
         """Ask a slot again, showing the model its own answer and what was wrong with it."""
         prompt = work.slot.request.prompt
         messages = (*prompt.messages, Message("assistant", answer), Message("user", complaint))
         request = replace(work.slot.request, prompt=replace(prompt, messages=messages))
-        again = Work(work.slot, work.step + 1, request, Tries(loop_time()))
-        self._push(again, group=work.slot.draft.model_index, at=loop_time())
+        again = Work(work.slot, work.step + 1, request, Tries(self._clock()))
+        self._push(again, group=work.slot.draft.model_index, at=self._clock())
 
     # --- choosing ----------------------------------------------------------------------------------------------
 
@@ -197,14 +195,14 @@ class Dispatcher:
     def _look_again_s(self, endpoint: Endpoint, *, has_to_yield: bool) -> float | None:
         """Seconds until there may be work without anything having changed; None where there will not."""
         waiting = self._again[endpoint.group]
-        due_s = waiting[0][0] - loop_time() if waiting else float("inf")
+        due_s = waiting[0][0] - self._clock() if waiting else float("inf")
         if has_to_yield or due_s <= 0:  # another has the first say, for a moment
             return LOOK_AGAIN_S
         return due_s if waiting else None
 
     def _ready(self, endpoint: Endpoint) -> Work | None:
         """Work that is due to be asked again, here."""
-        now, waiting = loop_time(), self._again[endpoint.group]
+        now, waiting = self._clock(), self._again[endpoint.group]
         passed_over: list[tuple[float, int, Work]] = []
         found: Work | None = None
         while found is None and waiting and waiting[0][0] <= now and len(passed_over) < MOST_PASSED_OVER:
@@ -237,7 +235,7 @@ class Dispatcher:
             if taken is None:
                 return None
             slot = self._slots.make(*taken)
-            work = Work(slot, 0, slot.request, Tries(loop_time()))
+            work = Work(slot, 0, slot.request, Tries(self._clock()))
             self._backlog[slot.draft.model_index].append(work)
             if slot.draft.model_index != group:
                 self._changed.notify()
@@ -275,14 +273,14 @@ class Dispatcher:
         lease = self._budget.next_lease()
         if lease is not None:  # far too much is held: the journal is told with the next commit
             self._writer.queue(Lease(lease.requests, lease.usage))
-        now = loop_time()
+        now = self._clock()
         if self._budget.is_bounded and now - self._budget_told_at >= BUDGET_TOLD_EVERY_S:
             self._budget_told_at = now
             self._observe(BudgetState(self._budget.spent, self._budget.reserved, self._budget.used_ratio))
 
     # --- calling -----------------------------------------------------------------------------------------------
 
-    def _hand_over(self, call: _Call, calls: TaskGroup) -> None:
+    def _hand_over(self, call: Call, calls: TaskGroup) -> None:
         """Give a call to a caller that has nothing to do, or to a new one: a task a place in flight, not a request."""
         while self._idle_callers:
             caller = self._idle_callers.pop()
@@ -291,25 +289,25 @@ class Dispatcher:
                 return
         calls.start_soon(self._make_calls, call)
 
-    async def _make_calls(self, call: _Call) -> None:
+    async def _make_calls(self, call: Call) -> None:
         """Make one call after the other, for as long as the run lasts."""
         loop = asyncio.get_running_loop()
         while True:
-            await self._call(call.endpoint, call.work, call.sent)
+            await self._call(call)
             waiting = loop.create_future()
             self._idle_callers.append(waiting)
             call = await waiting
 
-    async def _call(self, endpoint: Endpoint, work: Work, sent: Sent) -> None:
+    async def _call(self, call: Call) -> None:
         """Ask, and have what came of it written down; what follows from it follows once it is durable."""
-        work.tries.attempts += 1
-        started = loop_time()
-        outcome = await endpoint.ask(work.request)
-        latency_s = loop_time() - started
+        call.work.tries.attempts += 1
+        started = self._clock()
+        outcome = await call.endpoint.ask(call.work.request)
+        call.latency_s = self._clock() - started
         if isinstance(outcome, Answer):
-            self._take_answer(endpoint, work, sent, outcome, latency_s)
+            self._take_answer(call, outcome)
         else:
-            self._take_failure(endpoint, work, sent, outcome, latency_s)
+            self._take_failure(call, outcome)
 
     def _free_place(self, endpoint: Endpoint) -> None:
         """Only with the answer durable: what a crash can cost is never more than the places in flight."""
@@ -318,14 +316,14 @@ class Dispatcher:
         self._tell_limits(endpoint)
         self._changed.notify()
 
-    def _take_answer(self, endpoint: Endpoint, work: Work, sent: Sent, answer: Answer, latency_s: float) -> None:
-        endpoint.limits.passed(sent.ticket, latency_s, answer.headers)
+    def _take_answer(self, call: Call, answer: Answer) -> None:
+        endpoint, work, slot = call.endpoint, call.work, call.work.slot
         usage = endpoint.priced(answer.usage)
-        endpoint.limits.settle_tokens(estimate=sent.likely_tokens, used=usage.total_tokens)
-        endpoint.breaker.passed(loop_time())
+        endpoint.limits.passed(call.ticket, call.latency_s, answer.headers)
+        endpoint.limits.settle_tokens(estimate=call.likely_tokens, used=usage.total_tokens)
+        endpoint.breaker.passed(self._clock())
         endpoint.note_answer(work.request, usage)
-        self._latencies.append(latency_s)
-        slot = work.slot
+        self._latencies.append(call.latency_s)
         completion = Completion(
             slot_id=slot.id,
             label=slot.label,
@@ -337,27 +335,27 @@ class Dispatcher:
             model=answer.model,
             endpoint=endpoint.name,
             attempts=work.tries.attempts,
-            latency_s=latency_s,
+            latency_s=call.latency_s,
             answered_at=time.time(),
             draft={"seeds": [seed.id for seed in slot.draft.seeds], "attributes": dict(slot.draft.attributes)},
         )
-        self._writer.queue(completion, then=partial(self._settle_answer, endpoint, work, sent, completion))
+        self._writer.queue(completion, then=partial(self._settle_answer, call, completion))
 
-    def _settle_answer(self, endpoint: Endpoint, work: Work, sent: Sent, completion: Completion) -> None:
-        self._settle(sent.most, Spend(1, completion.usage))
-        self._tell(endpoint, work, "ok", completion.latency_s, completion.usage)
-        self._on_answer(work, completion)
-        self._free_place(endpoint)
+    def _settle_answer(self, call: Call, completion: Completion) -> None:
+        self._settle(call.most, Spend(1, completion.usage))
+        self._tell(call, "ok", completion.usage)
+        self._on_answer(call.work, completion)
+        self._free_place(call.endpoint)
 
-    def _note_failure(self, endpoint: Endpoint, ticket: Ticket, failure: Failure, latency_s: float) -> None:
+    def _note_failure(self, call: Call, failure: Failure) -> None:
         """Tell the endpoint's limits and breaker what they can learn from a failure."""
-        now = loop_time()
+        endpoint, ticket, now = call.endpoint, call.ticket, self._clock()
         match failure.kind:
             case FailureKind.THROTTLED:
                 endpoint.limits.throttled(ticket, failure.retry_after_s)
                 endpoint.breaker.passed(now)
             case FailureKind.REFUSED:
-                endpoint.limits.passed(ticket, latency_s, {})
+                endpoint.limits.passed(ticket, call.latency_s, {})
                 endpoint.breaker.passed(now)
             case FailureKind.TRANSIENT:
                 endpoint.limits.failed(ticket)
@@ -367,27 +365,26 @@ class Dispatcher:
             case FailureKind.FATAL:
                 endpoint.limits.failed(ticket)
 
-    def _take_failure(self, endpoint: Endpoint, work: Work, sent: Sent, failure: Failure, latency_s: float) -> None:
-        self._note_failure(endpoint, sent.ticket, failure, latency_s)
-        spent = endpoint.possible_spend(failure, sent.most)
-        settle = partial(self._settle_failure, endpoint, work, sent, failure, latency_s, spent)
+    def _take_failure(self, call: Call, failure: Failure) -> None:
+        endpoint, work, slot = call.endpoint, call.work, call.work.slot
+        self._note_failure(call, failure)
+        spent = endpoint.possible_spend(failure, call.most)
+        settle = partial(self._settle_failure, call, failure, spent)
         if not spent.requests:
             settle()
             return
-        slot = work.slot
         loss = Loss(
             endpoint.name, failure.code, spent.requests, spent.usage, time.time(), slot.label, slot.ordinal, work.step
         )
         self._writer.queue(loss, then=settle)  # before its reservation, and with it the lease, is free for another
 
-    def _settle_failure(
-        self, endpoint: Endpoint, work: Work, sent: Sent, failure: Failure, latency_s: float, spent: Spend
-    ) -> None:
-        self._settle(sent.most, spent)
-        endpoint.limits.settle_tokens(estimate=sent.likely_tokens, used=spent.usage.total_tokens)
-        self._tell(endpoint, work, failure.code, latency_s, Usage())
+    def _settle_failure(self, call: Call, failure: Failure, spent: Spend) -> None:
+        endpoint, work = call.endpoint, call.work
+        self._settle(call.most, spent)
+        endpoint.limits.settle_tokens(estimate=call.likely_tokens, used=spent.usage.total_tokens)
+        self._tell(call, failure.code, Usage())
         work.tries.transient += failure.kind is FailureKind.TRANSIENT
-        now = loop_time()
+        now = self._clock()
         verdict, wait_s = self._retry.decide(failure, work.tries, now=now)
         match self._blame(endpoint, work, failure, verdict, now):
             case Verdict.AGAIN:
@@ -437,7 +434,7 @@ class Dispatcher:
         A long wait named by a throttled endpoint binds the endpoint while it lets nobody in (its limits see to that),
         not the one request: others are let in meanwhile, so the wait was not true of it.
         """
-        now = loop_time()
+        now = self._clock()
         if failure.kind is FailureKind.THROTTLED:
             wait_s = min(wait_s, LONGEST_OWN_WAIT_S)
         work.shunned, work.shunned_until = endpoint, now + wait_s
@@ -480,15 +477,8 @@ class Dispatcher:
                 )
             )
 
-    def _tell(self, endpoint: Endpoint, work: Work, code: str, latency_s: float, usage: Usage) -> None:
+    def _tell(self, call: Call, code: str, usage: Usage) -> None:
+        slot = call.work.slot
         self._observe(
-            RequestSettled(
-                work.slot.label,
-                work.slot.ordinal,
-                endpoint.name,
-                code,
-                latency_s,
-                usage,
-                self.in_flight,
-            )
+            RequestSettled(slot.label, slot.ordinal, call.endpoint.name, code, call.latency_s, usage, self.in_flight)
         )

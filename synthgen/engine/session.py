@@ -21,7 +21,7 @@ import anyio
 from synthgen.engine.blueprint import Blueprint, SlotMaker
 from synthgen.engine.breaker import Breaker
 from synthgen.engine.budget import Budget, Spend, seconds_until
-from synthgen.engine.clock import loop_time
+from synthgen.engine.clock import loop_clock, loop_time
 from synthgen.engine.commit import Committer
 from synthgen.engine.demand import ClassDemand, Demand
 from synthgen.engine.dispatch import Dispatcher, Work
@@ -266,7 +266,11 @@ class Session:
             alive = [landed for landed in batch if landed.survivors]
             kept = await self._kept_vectors(pools, alive)
             work = functools.partial(_judge_all, pools, alive, kept)
-            judged = iter(await loop.run_in_executor(self._encoding, work))
+            if pools.encoder is None:  # quick, and others have their turn in between
+                judged = iter(work())
+                await asyncio.sleep(0)
+            else:
+                judged = iter(await loop.run_in_executor(self._encoding, work))
             for landed in batch:
                 final = next(judged) if landed.survivors else landed
                 account = self.demand.classes[landed.slot.label]
@@ -385,12 +389,13 @@ def _endpoints(blueprint: Blueprint, providers: Sequence[Sequence[Provider]]) ->
 
 
 def _endpoint(job: Job, config: ModelConfig, provider: Provider, *, group: int) -> Endpoint:
-    breaker = Breaker()
+    breaker, clock = Breaker(), loop_clock()
     limits = EndpointLimits(
         config.limits,
         default_concurrency=provider.default_concurrency,
         may_adapt=config.provider != "local",
         breaker=breaker,
+        clock=clock,
     )
     return Endpoint(
         provider=provider,
@@ -400,6 +405,7 @@ def _endpoint(job: Job, config: ModelConfig, provider: Provider, *, group: int) 
         timeout_s=config.timeout_s,
         weight=config.weight,
         breaker=breaker,
+        clock=clock,
     )
 
 
