@@ -68,7 +68,7 @@ class Call:
     Attributes:
         endpoint: Where.
         work: What for.
-        most: Reserved from the budget.
+        most: Reserved from the budget, where there is one.
         likely_tokens: Taken from the token rate.
         ticket: What the endpoint's limits noted.
         latency_s: How long it took, once it is over.
@@ -156,7 +156,7 @@ class Dispatcher:
                 return
             likely_tokens = endpoint.likely_tokens(work.request)
             await endpoint.limits.take_tokens(likely_tokens)
-            most = endpoint.most(work.request)
+            most = endpoint.most(work.request) if self._budget.is_bounded else Spend()
             if not await self._reserve(most):
                 endpoint.limits.release()
                 return
@@ -250,6 +250,8 @@ class Dispatcher:
 
     async def _reserve(self, most: Spend) -> bool:
         """Wait until the budget has room and the journal holds a lease for it; False where there never will be."""
+        if not self._budget.is_bounded:
+            return True
         while not self._stop.is_set:
             bound = self._budget.reserve(most)
             if bound is None:
@@ -269,12 +271,14 @@ class Dispatcher:
                 await self._writer.write(Lease(lease.requests, lease.usage))
 
     def _settle(self, most: Spend, actual: Spend) -> None:
+        if not self._budget.is_bounded:
+            return
         self._budget.settle(most, actual)
         lease = self._budget.next_lease()
         if lease is not None:  # far too much is held: the journal is told with the next commit
             self._writer.queue(Lease(lease.requests, lease.usage))
         now = self._clock()
-        if self._budget.is_bounded and now - self._budget_told_at >= BUDGET_TOLD_EVERY_S:
+        if now - self._budget_told_at >= BUDGET_TOLD_EVERY_S:
             self._budget_told_at = now
             self._observe(BudgetState(self._budget.spent, self._budget.reserved, self._budget.used_ratio))
 
@@ -368,7 +372,8 @@ class Dispatcher:
     def _take_failure(self, call: Call, failure: Failure) -> None:
         endpoint, work, slot = call.endpoint, call.work, call.work.slot
         self._note_failure(call, failure)
-        spent = endpoint.possible_spend(failure, call.most)
+        most = call.most if self._budget.is_bounded else endpoint.most(work.request)
+        spent = endpoint.possible_spend(failure, most)
         settle = partial(self._settle_failure, call, failure, spent)
         if not spent.requests:
             settle()

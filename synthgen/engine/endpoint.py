@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -123,7 +123,7 @@ class Endpoint:
 
     def priced(self, usage: Usage) -> Usage:
         """The same tokens, with what they cost here."""
-        return replace(usage, usd=self.price.of(usage))
+        return Usage(usage.input_tokens, usage.output_tokens, self.price.of(usage))
 
     def possible_spend(self, failure: Failure, estimate: Spend) -> Spend:
         """What a failed call may have cost: nothing where it was turned away, everything where nobody knows."""
