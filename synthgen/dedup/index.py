@@ -85,14 +85,11 @@ class VectorIndex:
 
     def nearest_each(self, vectors: Vectors) -> list[Neighbour | None]:
         """As `nearest`, for each of a batch, shape (n, dimensions); 64 to 512 at once are much cheaper than one."""
-        if not self._count or not len(vectors):
-            return [None] * len(vectors)
-        unit = as_unit(vectors)
-        pairs = list(self._close_pairs(unit, self._fold.fold(unit)))
-        if not pairs:
-            return [None] * len(vectors)
-        queries, places = (np.concatenate(column) for column in zip(*pairs, strict=True))
-        return self._settle(vectors, unit, queries, places)
+        return [found[0] if found else None for found in self._search(vectors, only_nearest=True)]
+
+    def close(self, vector: Vectors) -> list[Neighbour]:
+        """All vectors at or above the threshold, the nearest first and the earliest of equals."""
+        return self._search(vector[None, :], only_nearest=False)[0]
 
     def vectors(self, places: Places) -> Vectors:
         """The vectors at `places`, shape (n, dimensions)."""
@@ -105,6 +102,20 @@ class VectorIndex:
 
     # --- searching ---------------------------------------------------------------------------------------------
 
+    def _search(self, vectors: Vectors, *, only_nearest: bool) -> list[list[Neighbour]]:
+        found: list[list[Neighbour]] = [[] for _ in vectors]
+        if not self._count or not len(vectors):
+            return found
+        unit = as_unit(vectors)
+        pairs = list(self._close_pairs(unit, self._fold.fold(unit)))
+        if pairs:
+            queries, places = (np.concatenate(column) for column in zip(*pairs, strict=True))
+            for query, place in self._settled(unit, queries, places, only_nearest):
+                similarity = cosine(vectors[query], self._vector(place))
+                if similarity >= self._at_least:
+                    found[query].append(Neighbour(place, similarity))
+        return [sorted(close, key=lambda n: (-n.similarity, n.place)) for close in found]
+
     def _close_pairs(self, unit: Doubles, heads: Floats) -> Iterator[tuple[Places, Places]]:
         """Queries and places of which the bound says that they could be near enough."""
         floor = np.float32(self._at_least - SCAN_ERROR)
@@ -112,23 +123,17 @@ class VectorIndex:
         if self._sorted is not None:
             yield from self._sorted.search(unit, heads, self._at_least, floor)
 
-    def _settle(self, vectors: Vectors, unit: Doubles, queries: Places, places: Places) -> list[Neighbour | None]:
-        """The nearest of each query's close rows, by the cosine that decides."""
-        rough = np.empty(len(places), dtype=np.float32)
-        short = unit.astype(np.float32)
+    def _settled(self, unit: Doubles, queries: Places, places: Places, only_nearest: bool) -> Iterator[tuple[int, int]]:
+        """Those pairs that are near enough but for rounding, or only each query's nearest but for rounding."""
+        rough, short = np.empty(len(places), dtype=np.float32), unit.astype(np.float32)
         for start in range(0, len(places), VERIFY_ROWS):
             part = slice(start, start + VERIFY_ROWS)
             rough[part] = rough_cosines(self.vectors(places[part]), short[queries[part]])
-        best = np.full(len(vectors), self._at_least, dtype=np.float32)
-        np.maximum.at(best, queries, rough)
-        close = np.flatnonzero(rough >= best[queries] - 2 * SCAN_ERROR)
-        found: list[Neighbour | None] = [None] * len(vectors)
-        for query, place in sorted(zip(queries[close].tolist(), places[close].tolist(), strict=True)):
-            similarity = cosine(vectors[query], self._vector(place))
-            before = found[query]
-            if similarity >= self._at_least and (before is None or similarity > before.similarity):
-                found[query] = Neighbour(place, similarity)
-        return found
+        floor = np.full(len(unit), self._at_least, dtype=np.float32)
+        if only_nearest:
+            np.maximum.at(floor, queries, rough)
+        is_close = rough >= floor[queries] - 2 * SCAN_ERROR
+        yield from zip(queries[is_close].tolist(), places[is_close].tolist(), strict=True)
 
     def _vector(self, place: int) -> Vectors:
         row: Vectors = self._chunks[place // CHUNK_ROWS][place % CHUNK_ROWS]
