@@ -284,7 +284,8 @@ class Session:
         encoder = pools.encoder
         if not self._has_kept_vectors or encoder is None:
             return {}
-        digests = [digest for landed in alive for digest in vector_digests(landed.surviving_texts)]
+        encoded = [pools.judge_texts(landed).surviving_texts for landed in alive]
+        digests = [digest for texts in encoded for digest in vector_digests(texts)]
         return await self._writer.call(lambda: self._journal.row_vectors(encoder.identity, digests))
 
     # --- earlier sessions --------------------------------------------------------------------------------------
