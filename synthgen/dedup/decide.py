@@ -108,9 +108,10 @@ class Deduplicator:
         for pool, reason in self._static_pools():
             if (found := pool.exact(form)) is not None:
                 return Verdict(_rejection(pool, found, "exact", 1.0, candidate, reason))
-        contrast = None
+        contrast, profile = None, None
         for pool, reason in self._static_pools():
-            matches = pool.lexical(pool.profile(form))
+            profile = profile or pool.profile(form)  # one for both: they share their grams' order
+            matches = pool.lexical(profile)
             verdict = self._first(pool, matches, "lexical", pool.stages.lexical, candidate, reason)
             if verdict.rejection is not None:
                 return verdict
@@ -147,9 +148,9 @@ class Deduplicator:
         return near._replace(nearest=_nearest(pool, matches), contrast=lexical.contrast or near.contrast)
 
     def _static_pools(self) -> Iterator[tuple[Pool, ReasonOf]]:
-        if self._leakage is not None:
+        if self._leakage is not None and len(self._test):
             yield self._test, _leaks
-        if self._duplicate is not None:
+        if self._duplicate is not None and len(self._train):
             yield self._train, _repeats
 
     def _first(

@@ -142,6 +142,8 @@ class PoolJudge:
                 made anew.
         """
         landed = self.judge_texts(landed)
+        if self.encoder is None:
+            return landed
         alive = [i for i, item in enumerate(landed.items) if item.rejection is None]
         vectors = self._vectors(landed.surviving_texts, kept or {})
         items = list(landed.items)
@@ -155,13 +157,14 @@ class PoolJudge:
         Only real rows count here: what was accepted depends on when the slot comes, and which texts are encoded
         together must not.
         """
-        return replace(landed, items=tuple(self._judge_text(item) for item in landed.items))
+        return Landed(landed.slot, tuple([self._judge_text(item) for item in landed.items]), landed.is_failed)
 
     def _judge_text(self, item: Judged) -> Judged:
         if item.rejection is not None or item.is_text_judged:
             return item
         verdict = self.dedup.judge_texts(item.candidate)
-        return replace(item, rejection=verdict.rejection, results=item.with_contrast(verdict), is_text_judged=True)
+        results = item.with_contrast(verdict)
+        return Judged(item.candidate, verdict.rejection, item.nearest, item.vector, results, is_text_judged=True)
 
     def _vectors(self, texts: Sequence[str], kept: Mapping[str, bytes]) -> Sequence[Vector | None]:
         if self.encoder is None or not texts:
