@@ -24,11 +24,11 @@ from synthgen.engine.writer import JournalWriter
 from synthgen.errors import JobError
 from synthgen.identity import content_id
 from synthgen.job import DuplicateCheck, LabelCheck, LeakageCheck
-from synthgen.journal import ENCODER_KEY, StoredRow, VectorEntry
+from synthgen.journal import ENCODER_KEY, AcceptedRow, StoredRow, VectorEntry
 from synthgen.records import Candidate, Row
 
 ENCODE_BATCH = 64
-_ACCEPT_BATCH = 16_384
+PAGE = 4096
 T = TypeVar("T")
 Vectors = npt.NDArray[np.float16]
 
@@ -64,9 +64,15 @@ class PoolBuilder:
             await self._writer.call(lambda: self._admit_encoder(encoder.identity))
             self.train_vectors, test_vectors = await self._real_vectors(encoder, train, test)
         pools = await self._blocking(lambda: assemble(blueprint, encoder, self.train_vectors, test_vectors))
-        stored = await self._writer.call(lambda: list(self._writer.journal.rows(accepted=True)))
-        await self._blocking(lambda: accept_stored(pools, stored))
+        await self._accept_stored(pools)
         return pools
+
+    async def _accept_stored(self, pools: PoolJudge) -> None:
+        """Compare later rows with those of earlier sessions too, as if each had been accepted in its turn."""
+        after = (0, -1)
+        while page := await self._writer.call(lambda a=after: self._writer.journal.accepted_page(after=a, limit=PAGE)):  # type: ignore[misc]
+            await self._blocking(lambda page=page: accept_page(pools, page))  # type: ignore[misc]
+            after = (page[-1].position, page[-1].item)
 
     def _open_encoder(self) -> Encoder:
         encoder = open_encoder(self._blueprint.job.encoder)
@@ -135,12 +141,10 @@ def assemble(
     return PoolJudge(dedup, encoder, label_judge, check.min_probability)
 
 
-def accept_stored(pools: PoolJudge, stored: Sequence[StoredRow]) -> None:
-    """Compare later rows with these too, as if each had been accepted in its turn."""
-    for start in range(0, len(stored), _ACCEPT_BATCH):
-        batch = stored[start : start + _ACCEPT_BATCH]
-        vectors = [as_vector(row.vector) for row in batch]
-        pools.dedup.accept_all([as_candidate(row) for row in batch], vectors)
+def accept_page(pools: PoolJudge, page: Sequence[AcceptedRow]) -> None:
+    """Compare later rows with these too."""
+    candidates = [Candidate(row.row_id, "", row.label, 0, row.item, row.text, {}) for row in page]
+    pools.dedup.accept_all(candidates, [as_vector(row.vector) for row in page])
 
 
 def vectors_by_label(blueprint: Blueprint, train_vectors: Vectors) -> dict[str, npt.NDArray[np.float32]]:

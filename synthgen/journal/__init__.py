@@ -5,6 +5,7 @@ who may write. Group commits belong to the engine.
 """
 
 from synthgen.journal.entries import (
+    AcceptedRow,
     CommittedSlot,
     FailedSlot,
     Lease,
@@ -23,6 +24,7 @@ from synthgen.journal.store import JOURNAL_NAME, Journal
 __all__ = [
     "ENCODER_KEY",
     "JOURNAL_NAME",
+    "AcceptedRow",
     "CommittedSlot",
     "FailedSlot",
     "Journal",

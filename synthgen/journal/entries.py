@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from synthgen.records import Completion, Decision, Failure, Usage
 
@@ -116,6 +116,17 @@ class LimitChange:
 
 
 Write: TypeAlias = Completion | FailedSlot | CommittedSlot | VectorEntry | Loss | Lease | LimitChange
+
+
+class AcceptedRow(NamedTuple):
+    """What later rows are compared with, of one that was accepted."""
+
+    position: int
+    item: int
+    row_id: str
+    label: str
+    text: str
+    vector: bytes | None
 
 
 @dataclass(frozen=True, slots=True)

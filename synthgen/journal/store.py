@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Self
+from typing import Any, Self, TypeVar
 
 from synthgen.errors import JournalError
 from synthgen.journal import kept, sessions
 from synthgen.journal.batches import insert_many
 from synthgen.journal.entries import (
+    AcceptedRow,
     CommittedSlot,
     FailedSlot,
     Lease,
@@ -34,6 +36,7 @@ from synthgen.journal.rows import as_completion, as_row, as_storable, completion
 from synthgen.records import Completion, Usage
 
 JOURNAL_NAME = "journal.sqlite"
+T = TypeVar("T")
 
 
 class Journal:
@@ -42,9 +45,11 @@ class Journal:
     Use `Journal.create` to write (while holding the `RunLock`) and `Journal.read` to look.
     """
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection, *, is_writer: bool = False) -> None:
         self.path = path
         self._db = connection
+        self._is_writer = is_writer
+        self._scanned: dict[str, tuple[int, Any]] = {}
 
     @classmethod
     def create(cls, run_dir: Path) -> Self:
@@ -65,7 +70,7 @@ class Journal:
             _require_size(connection, path)
             migrate(connection, str(path))
             stack.pop_all()
-        return cls(path, connection)
+        return cls(path, connection, is_writer=True)
 
     @staticmethod
     def require(run_dir: Path) -> None:
@@ -243,11 +248,29 @@ class Journal:
         return self._counts("SELECT label, count(*) FROM slots GROUP BY label")
 
     def accepted_counts(self) -> dict[str, int]:
-        return self._counts("SELECT label, count(*) FROM decisions WHERE reason IS NULL GROUP BY label")
+        """Accepted rows, by class."""
+        return {label: count for label, reason, count in self._decision_counts() if reason is None}
 
     def rejected_counts(self) -> dict[str, int]:
         """Rejected items, by reason."""
-        return self._counts("SELECT reason, count(*) FROM decisions WHERE reason IS NOT NULL GROUP BY reason")
+        counts: Counter[str] = Counter()
+        for _, reason, count in self._decision_counts():
+            if reason is not None:
+                counts[reason] += count
+        return dict(counts)
+
+    def _decision_counts(self) -> list[tuple[str, str | None, int]]:
+        query = "SELECT label, reason, count(*) FROM decisions GROUP BY label, reason ORDER BY label, reason"
+        return self._once("decisions", lambda: self._db.execute(query).fetchall())
+
+    def _once(self, name: str, look: Callable[[], T]) -> T:
+        """What a scan of a whole table found; the writer, beside whom nobody writes, scans again after a write only."""
+        found = self._scanned.get(name)
+        if found is None or not self._is_writer or found[0] != self._db.total_changes:
+            with _translated(self.path):
+                found = self._scanned[name] = (self._db.total_changes, look())
+        value: T = found[1]
+        return value
 
     def failed_counts(self) -> dict[str, int]:
         """Slots given up, by class."""
@@ -262,14 +285,13 @@ class Journal:
 
     def answers(self) -> int:
         """Answers bought, over all resumes."""
-        with _translated(self.path):
-            return int(self._db.execute("SELECT count(*) FROM completions").fetchone()[0])
+        query = "SELECT count(*) FROM completions"
+        return self._once("answers", lambda: int(self._db.execute(query).fetchone()[0]))
 
     def usage(self) -> Usage:
         """Tokens and money of every answer bought, over all resumes."""
-        with _translated(self.path):
-            query = "SELECT sum(input_tokens), sum(output_tokens), usd, count(*) FROM completions GROUP BY usd"
-            return sessions.sum_usage(self._db.execute(query))
+        query = "SELECT sum(input_tokens), sum(output_tokens), usd, count(*) FROM completions GROUP BY usd"
+        return self._once("usage", lambda: sessions.sum_usage(self._db.execute(query)))
 
     def losses_total(self) -> tuple[int, Usage]:
         """Requests that may have been billed and brought no answer, and their cost at most, over all resumes."""
@@ -336,6 +358,21 @@ class Journal:
             )
             for row in rows:
                 yield as_row(*row)
+
+    def accepted_page(self, *, after: tuple[int, int], limit: int) -> list[AcceptedRow]:
+        """Accepted rows in commit order, `limit` of them, from the first one behind a place on.
+
+        Args:
+            after: Position and item of the last row of the page before; `(0, -1)` for the first page.
+            limit: Rows at most.
+        """
+        with _translated(self.path):
+            rows = self._db.execute(
+                "SELECT position, item, row_id, label, text, vector FROM decisions"
+                " WHERE reason IS NULL AND (position, item) > (?, ?) ORDER BY position, item LIMIT ?",
+                (*after, limit),
+            )
+            return [AcceptedRow(*row) for row in rows]
 
     def slots(self) -> Iterator[StoredSlot]:
         """Judged slots in commit order, each with its items, answered or not."""
