@@ -82,6 +82,7 @@ def copied(sound: Path, tmp_path: Path) -> Iterator[tuple[Path, sqlite3.Connecti
 
 
 ACCEPTED = "(position, item) = (SELECT position, item FROM decisions WHERE reason IS NULL ORDER BY position LIMIT 1)"
+NEARED = ACCEPTED.replace("reason IS NULL", "reason IS NULL AND nearest IS NOT NULL")
 REPEATED = "(position, item) = (SELECT position, item FROM decisions WHERE reason = 'near_duplicate' ORDER BY position LIMIT 1)"
 JUDGED = "(label, ordinal) = (SELECT label, ordinal FROM slots WHERE NOT is_failed ORDER BY position LIMIT 1 OFFSET 3)"
 TAMPERINGS = {
@@ -104,12 +105,12 @@ TAMPERINGS = {
     "another text": (f"UPDATE decisions SET text = 'bought by nobody' WHERE {ACCEPTED}", "text", ""),
     "another field": (f"""UPDATE decisions SET fields = '{{"text": "x"}}' WHERE {ACCEPTED}""", "text", ""),
     "another neighbour": (
-        f"UPDATE decisions SET nearest = json_set(nearest, '$.id', 'train:1x') WHERE {ACCEPTED}",
+        f"UPDATE decisions SET nearest = json_set(nearest, '$.id', 'train:1x') WHERE {NEARED}",
         "nearest",
         "",
     ),
     "another similarity": (
-        f"UPDATE decisions SET nearest = json_set(nearest, '$.similarity', 0.1234) WHERE {ACCEPTED}",
+        f"UPDATE decisions SET nearest = json_set(nearest, '$.similarity', 0.1234) WHERE {NEARED}",
         "nearest",
         "",
     ),
