@@ -70,6 +70,7 @@ def test_verify_finds_nothing_in_a_sound_run(sound: Path) -> None:
     assert checked["decisions"] == checked["row ids"] > 100
     assert checked["slot ids"] == checked["answered slots"] + checked["failed slots"] + checked["answers not judged"]
     assert checked["failed slots"] > 0
+    assert checked["pairs compared (near)"] == checked["pairs compared (exact)"] > 100
 
 
 @pytest.fixture
@@ -146,6 +147,15 @@ def test_verify_names_what_was_tampered_with(copied: tuple[Path, sqlite3.Connect
     first = next(d for d in found.differences if d.what == what)
     assert derived in first.derived
     assert found.difference_count <= 12, "one wrong thing is not a wrong thing everywhere after it"
+
+
+def test_verify_looks_at_the_promises_from_outside(copied: tuple[Path, sqlite3.Connection]) -> None:
+    """Two accepted rows with one text, and a witness that is another text, are found without what decided."""
+    out, connection = copied
+    two = "SELECT position, item FROM decisions WHERE reason IS NULL ORDER BY position LIMIT 2"
+    assert connection.execute(f"UPDATE decisions SET text = 'one text' WHERE (position, item) IN ({two})").rowcount == 2
+    found = verify_run(out)
+    assert any(d.what == "promise" and "exact similarity 1.0" in d.derived for d in found.differences)
 
 
 def test_verify_derives_slot_ids_from_the_job(copied: tuple[Path, sqlite3.Connection]) -> None:
