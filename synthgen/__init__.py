@@ -15,25 +15,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from synthgen.api import rows, run, run_async
+    from synthgen.api import dedup_rows, rows, run, run_async
     from synthgen.engine.run import RunResult
     from synthgen.errors import BudgetExhausted, JobError, JournalError, ProviderError, SynthgenError
+    from synthgen.quality.dedup import DedupResult
 
 __version__ = "0.1.0"
 __all__ = [
     "BudgetExhausted",
+    "DedupResult",
     "JobError",
     "JournalError",
     "ProviderError",
     "RunResult",
     "SynthgenError",
+    "dedup_rows",
     "rows",
     "run",
     "run_async",
 ]
 
 _HOMES = {
+    "DedupResult": "synthgen.quality.dedup",
     "RunResult": "synthgen.engine.run",
+    "dedup_rows": "synthgen.api",
     "rows": "synthgen.api",
     "run": "synthgen.api",
     "run_async": "synthgen.api",

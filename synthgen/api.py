@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from synthgen.engine.preview import Preview
     from synthgen.engine.run import RunResult
     from synthgen.journal import StoredRow
+    from synthgen.quality.dedup import DedupResult
 
 OnChange = Literal["refuse", "keep", "ask"]
 Confirm: TypeAlias = "Callable[[Preview], bool | None]"
@@ -130,6 +131,54 @@ def rows(run_dir: str | Path) -> Iterator[dict[str, Any]]:
             yield as_exported(row, meta)
     finally:
         journal.close()
+
+
+def dedup_rows(
+    rows: Iterable[str | Mapping[str, Any]],
+    *,
+    text: str = "text",
+    against: Iterable[str | Mapping[str, Any]] = (),
+    threshold: float = 0.95,
+    lexical: float | None = 0.7,
+    encoder: str = "all-MiniLM-L6-v2",
+    has_borderline: bool = False,
+    on_progress: Callable[[str, int, int], None] | None = None,
+) -> DedupResult:
+    """Which rows to keep so that none is near another, as `synthgen dedup` decides.
+
+    Args:
+        rows: Texts, or mappings that hold one.
+        text: Where a mapping holds it.
+        against: Other rows that no kept one may be near.
+        threshold: Cosine at or above which two rows are the same.
+        lexical: Jaccard overlap of character 3-grams at or above which they are; None looks at no letters.
+        encoder: As a job file names it; `none` looks at no embeddings.
+        has_borderline: Whether to name the nearest row of kept ones where it is just below a threshold.
+        on_progress: Called with what is done, how many rows of how many.
+
+    Returns:
+        Numbers of the kept rows, and each removed row with the one it repeats.
+
+    Raises:
+        JobError: A setting is out of bounds, a row has no such text, or the encoder cannot be loaded.
+    """
+    from synthgen.quality.dedup import DedupSettings, dedup_texts
+
+    settings = DedupSettings(threshold, lexical, encoder, has_borderline)
+    texts, others = _texts(rows, text, "rows"), _texts(against, text, "against")
+    return dedup_texts(texts, against=others, settings=settings, on_progress=on_progress)
+
+
+def _texts(rows: Iterable[str | Mapping[str, Any]], text: str, name: str) -> list[str]:
+    found: list[str] = []
+    for number, row in enumerate(rows):
+        value = row if isinstance(row, str) else row.get(text, "") if text in row else row
+        if value is not None and not isinstance(value, str):
+            from synthgen.errors import JobError
+
+            raise JobError(f"{name}[{number}]: no text under '{text}'", hint="say where it stands: text='...'")
+        found.append(value or "")
+    return found
 
 
 def as_exported(row: StoredRow, meta: Mapping[str, str]) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def load_rows(path: Path, *, pool: str, text: str, label: str | None) -> RealRow
     frame = read_frame(path)
     columns = [text] if label is None else [text, label]
     for column in columns:
-        _require(column, frame.columns, path)
+        require_column(column, frame.columns, path)
     texts = frame[text].to_list()
     labels = [""] * len(texts) if label is None else frame[label].to_list()
     rows = tuple(
@@ -74,8 +74,12 @@ def load_rows(path: Path, *, pool: str, text: str, label: str | None) -> RealRow
     return RealRows(path, rows, len(texts) - len(rows))
 
 
-def read_frame(path: Path) -> pl.DataFrame:
+def read_frame(path: Path, *, as_text: bool = True) -> pl.DataFrame:
     """The whole file as a table of text columns.
+
+    Args:
+        path: csv, tsv, jsonl or parquet.
+        as_text: False leaves the columns of a parquet file what they are.
 
     Raises:
         JobError: No such file, an unknown ending, or content that does not parse.
@@ -93,7 +97,7 @@ def read_frame(path: Path) -> pl.DataFrame:
     except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError, ValueError) as error:
         first_line = str(error).strip().splitlines()[0]
         raise JobError(f"{path}: cannot be read as {path.suffix[1:]}: {first_line}", hint="is it UTF-8 text?") from None
-    return frame.select(pl.all().cast(pl.String, strict=False)) if frame.width else frame
+    return frame.select(pl.all().cast(pl.String, strict=False)) if frame.width and as_text else frame
 
 
 def _read(path: Path) -> pl.DataFrame:
@@ -130,14 +134,19 @@ def _read_jsonl(path: Path) -> pl.DataFrame:
     return pl.DataFrame({n: [r.get(n) for r in records] for n in names}, schema=dict.fromkeys(names, pl.String))
 
 
-def _require(column: str, columns: Sequence[str], path: Path) -> None:
+def require_column(column: str, columns: Sequence[str], path: Path, *, hint: str = "") -> None:
+    """See that a file has a column.
+
+    Raises:
+        JobError: It has not, with the nearest name that it has.
+    """
     if column in columns:
         return
     near = difflib.get_close_matches(column, columns, n=1, cutoff=0.5)
     guess = f"; did you mean '{near[0]}'?" if near else ""
     raise JobError(
         f"{path}: no column '{column}'{guess} (columns: {', '.join(columns)})",
-        hint="set data.text and data.label in the job file to this file's column names",
+        hint=hint or "set data.text and data.label in the job file to this file's column names",
     )
 
 

@@ -11,16 +11,25 @@ def open_encoder(name: str) -> Encoder:
     """The encoder of that name.
 
     Args:
-        name: `all-MiniLM-L6-v2` (comes with synthgen), `hashing` (lexical, no model), or any sentence-transformers
-            model by folder or hub name.
+        name: `all-MiniLM-L6-v2` (comes with synthgen), `static` (token vectors, an extra), `hashing` (lexical, no
+            model), `openai:MODEL@BASE_URL` (an endpoint), or any sentence-transformers model by folder or hub name.
 
     Raises:
         JobError: It cannot be loaded.
+        ProviderError: The endpoint does not answer.
     """
     if name == HASHING:
         from synthgen.encoders.hashing import HashingEncoder
 
         return HashingEncoder()
+    if name == "static":
+        from synthgen.encoders.static import StaticEncoder
+
+        return StaticEncoder()
+    if name.startswith("openai:"):
+        from synthgen.encoders.endpoint import EndpointEncoder
+
+        return EndpointEncoder(name)
     from synthgen.encoders.sentence import SentenceEncoder
 
     return SentenceEncoder(name)

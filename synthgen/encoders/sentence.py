@@ -40,8 +40,8 @@ class SentenceEncoder:
             said = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise JobError(
                 f"encoder: '{name}' cannot be loaded: {said}",
-                hint=f"use `encoder: {DEFAULT}` (comes with synthgen), `encoder: hashing`, or the folder of a "
-                "sentence-transformers model",
+                hint=f"use `encoder: {DEFAULT}` (comes with synthgen), `encoder: static`, `encoder: hashing`, "
+                "openai:MODEL@BASE_URL, or the folder of a sentence-transformers model",
             ) from None
         self.identity = f"{name}@{_weights_digest(Path(folder))}"
         probe = self._encode(["probe"])

@@ -15,7 +15,7 @@ class Difference:
 
     Attributes:
         what: Which thing: `file`, `order`, `answer`, `failure`, `slot id`, `row id`, `items`, `text`, `vector`,
-            `decision`, `nearest`.
+            `decision`, `nearest`, `promise` (two rows too near each other, or a witness that is none).
         slot: Class and ordinal, or the empty string where it is about no slot.
         item: Place within the slot's answer, or None.
         recorded: As the journal has it.

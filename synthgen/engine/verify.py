@@ -20,6 +20,7 @@ from synthgen.engine.commit import judge_among_accepted
 from synthgen.engine.evaluate import Judged, PoolJudge, RowJudge, row_judge
 from synthgen.engine.findings import MOST_SHOWN, Findings
 from synthgen.engine.pools import as_candidate, as_vector, assemble, stack, vectors_by_label
+from synthgen.engine.promises import audit_promises
 from synthgen.engine.recall import recall_blueprint
 from synthgen.errors import JobError, JournalError
 from synthgen.identity import content_id, row_id
@@ -43,6 +44,8 @@ def verify_run(run_dir: Path) -> Findings:
             return findings
         blueprint = _recalled(journal, findings)
         _Verifier(journal, blueprint, findings).run()
+        if blueprint is not None:
+            audit_promises(journal, blueprint, findings)
     return findings
 
 

@@ -20,11 +20,13 @@ def test_public_names_are_exactly_these() -> None:
     """A new public name is a decision, not an accident; each one can be had."""
     assert synthgen.__all__ == [
         "BudgetExhausted",
+        "DedupResult",
         "JobError",
         "JournalError",
         "ProviderError",
         "RunResult",
         "SynthgenError",
+        "dedup_rows",
         "rows",
         "run",
         "run_async",
@@ -34,7 +36,9 @@ def test_public_names_are_exactly_these() -> None:
         synthgen.nonsense  # noqa: B018
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["export", "--help"], ["simulate", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["run", "--help"], ["export", "--help"], ["simulate", "--help"], ["dedup", "--help"]]
+)
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     """Help loads click and our own light modules: what makes it quick, without timing it."""
     code = f"""

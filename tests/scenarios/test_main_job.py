@@ -92,7 +92,9 @@ def test_near_duplicates_and_labels_do_not_depend_on_timing(tmp_path: Path) -> N
     vectors = HashingEncoder().encode([r["text"] for r in rows]).astype(np.float16).astype(np.float32)
     similar = vectors @ vectors.T - 2 * np.eye(len(rows))
     assert similar.max() < 0.42
-    assert all(r["provenance"]["nearest"]["similarity"] < 0.42 for r in rows)
+    told = [s for r in rows if (s := r["provenance"]["nearest"]["similarity"]) is not None]
+    assert told, "some rows come close to the threshold"
+    assert all(0.37 <= similarity < 0.42 for similarity in told)
 
 
 def test_run_killed_again_and_again_loses_nothing_and_buys_nothing_twice(tmp_path: Path) -> None:

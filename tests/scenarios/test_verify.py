@@ -70,6 +70,7 @@ def test_verify_finds_nothing_in_a_sound_run(sound: Path) -> None:
     assert checked["decisions"] == checked["row ids"] > 100
     assert checked["slot ids"] == checked["answered slots"] + checked["failed slots"] + checked["answers not judged"]
     assert checked["failed slots"] > 0
+    assert checked["pairs compared (near)"] == checked["pairs compared (exact)"] > 100
 
 
 @pytest.fixture
@@ -82,6 +83,7 @@ def copied(sound: Path, tmp_path: Path) -> Iterator[tuple[Path, sqlite3.Connecti
 
 
 ACCEPTED = "(position, item) = (SELECT position, item FROM decisions WHERE reason IS NULL ORDER BY position LIMIT 1)"
+NEARED = ACCEPTED.replace("reason IS NULL", "reason IS NULL AND nearest IS NOT NULL")
 REPEATED = "(position, item) = (SELECT position, item FROM decisions WHERE reason = 'near_duplicate' ORDER BY position LIMIT 1)"
 JUDGED = "(label, ordinal) = (SELECT label, ordinal FROM slots WHERE NOT is_failed ORDER BY position LIMIT 1 OFFSET 3)"
 TAMPERINGS = {
@@ -104,12 +106,12 @@ TAMPERINGS = {
     "another text": (f"UPDATE decisions SET text = 'bought by nobody' WHERE {ACCEPTED}", "text", ""),
     "another field": (f"""UPDATE decisions SET fields = '{{"text": "x"}}' WHERE {ACCEPTED}""", "text", ""),
     "another neighbour": (
-        f"UPDATE decisions SET nearest = json_set(nearest, '$.id', 'train:1x') WHERE {ACCEPTED}",
+        f"UPDATE decisions SET nearest = json_set(nearest, '$.id', 'train:1x') WHERE {NEARED}",
         "nearest",
         "",
     ),
     "another similarity": (
-        f"UPDATE decisions SET nearest = json_set(nearest, '$.similarity', 0.1234) WHERE {ACCEPTED}",
+        f"UPDATE decisions SET nearest = json_set(nearest, '$.similarity', 0.1234) WHERE {NEARED}",
         "nearest",
         "",
     ),
@@ -145,6 +147,15 @@ def test_verify_names_what_was_tampered_with(copied: tuple[Path, sqlite3.Connect
     first = next(d for d in found.differences if d.what == what)
     assert derived in first.derived
     assert found.difference_count <= 12, "one wrong thing is not a wrong thing everywhere after it"
+
+
+def test_verify_looks_at_the_promises_from_outside(copied: tuple[Path, sqlite3.Connection]) -> None:
+    """Two accepted rows with one text, and a witness that is another text, are found without what decided."""
+    out, connection = copied
+    two = "SELECT position, item FROM decisions WHERE reason IS NULL ORDER BY position LIMIT 2"
+    assert connection.execute(f"UPDATE decisions SET text = 'one text' WHERE (position, item) IN ({two})").rowcount == 2
+    found = verify_run(out)
+    assert any(d.what == "promise" and "exact similarity 1.0" in d.derived for d in found.differences)
 
 
 def test_verify_derives_slot_ids_from_the_job(copied: tuple[Path, sqlite3.Connection]) -> None:
