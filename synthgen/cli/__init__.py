@@ -12,6 +12,7 @@ from synthgen.cli.plan import command as plan
 from synthgen.cli.prompts import command as prompts
 from synthgen.cli.replay import command as replay
 from synthgen.cli.retry_failed import command as retry_failed
+from synthgen.cli.review import command as review
 from synthgen.cli.run import command as run
 from synthgen.cli.simulate import command as simulate
 from synthgen.cli.status import command as status
@@ -24,7 +25,7 @@ def cli() -> None:
     """Exactly N accepted rows of synthetic training data, from a language model, without losing a paid answer."""
 
 
-for _command in (run, plan, status, replay, retry_failed, journal, export, prompts, simulate):
+for _command in (run, plan, status, replay, retry_failed, journal, review, export, prompts, simulate):
     cli.add_command(_command)
 
 

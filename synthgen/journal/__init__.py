@@ -5,6 +5,7 @@ who may write. Group commits belong to the engine.
 """
 
 from synthgen.journal.entries import (
+    AcceptedMark,
     CommittedSlot,
     FailedSlot,
     Lease,
@@ -13,26 +14,30 @@ from synthgen.journal.entries import (
     StoredRow,
     StoredSession,
     StoredSlot,
+    StoredVerdict,
     VectorEntry,
     Write,
 )
 from synthgen.journal.kept import ENCODER_KEY, vector_digests
-from synthgen.journal.lock import RunLock
+from synthgen.journal.lock import RunHeld, RunLock
 from synthgen.journal.store import JOURNAL_NAME, Journal
 
 __all__ = [
     "ENCODER_KEY",
     "JOURNAL_NAME",
+    "AcceptedMark",
     "CommittedSlot",
     "FailedSlot",
     "Journal",
     "Lease",
     "LimitChange",
     "Loss",
+    "RunHeld",
     "RunLock",
     "StoredRow",
     "StoredSession",
     "StoredSlot",
+    "StoredVerdict",
     "VectorEntry",
     "Write",
     "vector_digests",
