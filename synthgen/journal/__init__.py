@@ -18,6 +18,7 @@ from synthgen.journal.entries import (
     VectorEntry,
     Write,
 )
+from synthgen.journal.figures import Figures, Judgement, ModelUse
 from synthgen.journal.kept import ENCODER_KEY, vector_digests
 from synthgen.journal.lock import RunHeld, RunLock
 from synthgen.journal.store import JOURNAL_NAME, Journal
@@ -28,10 +29,13 @@ __all__ = [
     "AcceptedMark",
     "CommittedSlot",
     "FailedSlot",
+    "Figures",
     "Journal",
+    "Judgement",
     "Lease",
     "LimitChange",
     "Loss",
+    "ModelUse",
     "RunHeld",
     "RunLock",
     "StoredRow",

@@ -29,6 +29,7 @@ from synthgen.journal.entries import (
     VectorEntry,
     Write,
 )
+from synthgen.journal.figures import Figures
 from synthgen.journal.files import require_whole
 from synthgen.journal.migrations import MIGRATIONS, OLDEST_READABLE, migrate
 from synthgen.journal.rows import as_completion, as_json, as_row, as_storable, decision_values
@@ -377,6 +378,12 @@ class Journal:
             for (position, slot_id, label, ordinal, is_failed), found in groupby(rows, key=lambda row: row[:5]):
                 items = tuple(as_row(*row[5:]) for row in found if row[5] is not None)
                 yield StoredSlot(position, slot_id, label, ordinal, bool(is_failed), items)
+
+    @contextlib.contextmanager
+    def figures(self) -> Iterator[Figures]:
+        """What a report counts; read inside `snapshot` where it must be of one moment."""
+        with _translated(self.path):
+            yield Figures(self._db)
 
     def page_count(self) -> int:
         with _translated(self.path):

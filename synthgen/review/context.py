@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import orjson
 
-from synthgen.data.tables import load_rows
-from synthgen.errors import JobError
-from synthgen.identity import content_id
+from synthgen.data.training import recall_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,26 +34,13 @@ class Context:
 
 def read_context(meta: Mapping[str, str]) -> Context:
     """From the journal's facts about the run, and the training file where it is still what it was."""
-    fingerprint = orjson.loads(meta["fingerprint"])
-    job: dict[str, Any] = fingerprint.get("job", {})
-    seeds, missing = _seeds(meta, job, fingerprint.get("files", {}).get("train", ""))
+    job: dict[str, Any] = orjson.loads(meta["fingerprint"]).get("job", {})
+    rows, missing = recall_rows(meta)
     return Context(
         name=meta.get("name", "run"),
         text_field=meta.get("text_field", "text"),
         label_field=meta.get("label_field", ""),
         descriptions=job.get("descriptions", {}),
-        seeds=seeds,
-        seeds_missing=missing,
+        seeds={row.id: row.text for row in rows},
+        seeds_missing=f"{missing}, so the examples cannot be shown" if missing else "",
     )
-
-
-def _seeds(meta: Mapping[str, str], job: Mapping[str, Any], digest: str) -> tuple[Mapping[str, str], str]:
-    data = job.get("data", {})
-    path = Path(meta.get("base", ".")) / data.get("train", "")
-    try:
-        if content_id(path.read_bytes()) != digest:
-            return {}, f"{path.name} is not what it was when the rows were made, so their examples cannot be shown"
-        rows = load_rows(path, pool="train", text=data["text"], label=data.get("label"))
-    except (OSError, JobError, KeyError):
-        return {}, f"{path.name or 'the training file'} cannot be read any more, so the examples cannot be shown"
-    return {row.id: row.text for row in rows.rows}, ""

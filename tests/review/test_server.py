@@ -332,3 +332,7 @@ def test_command_reads_keys_from_a_pipe(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     found = orjson.loads(done.stdout.splitlines()[-1])
     assert (found["state"], found["verdicts"]) == ("failed", {"keep": 2, "wrong_label": 1})
+    status = subprocess.run(
+        [sys.executable, "-m", "synthgen", "status", str(run_dir), "--json"], capture_output=True, text=True, timeout=60
+    )
+    assert orjson.loads(status.stdout)["review"]["state"] == "failed", "status tells it too"
