@@ -11,6 +11,7 @@ from synthgen.cli.journal import command as journal
 from synthgen.cli.plan import command as plan
 from synthgen.cli.prompts import command as prompts
 from synthgen.cli.replay import command as replay
+from synthgen.cli.report import command as report
 from synthgen.cli.retry_failed import command as retry_failed
 from synthgen.cli.review import command as review
 from synthgen.cli.run import command as run
@@ -25,7 +26,7 @@ def cli() -> None:
     """Exactly N accepted rows of synthetic training data, from a language model, without losing a paid answer."""
 
 
-for _command in (run, plan, status, replay, retry_failed, journal, review, export, prompts, simulate):
+for _command in (run, plan, status, replay, retry_failed, journal, review, report, export, prompts, simulate):
     cli.add_command(_command)
 
 

@@ -8,6 +8,7 @@ less than the binomial that they assume, so they err on the safe side.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil, floor
 from typing import Any, Literal
 
 MAX_ERROR_RATIO = 0.05
@@ -63,16 +64,17 @@ class Gate:
         """For a person, in one sentence."""
         errors = f"{self.errors:,} error{'s' if self.errors != 1 else ''}"
         seen = f"{errors} in {self.looked_at:,} rows looked at"
-        bounds = f"at 95 % confidence between {self.low_ratio:.1%} and {self.high_ratio:.1%}"
+        low, high = f"{floor(1000 * self.low_ratio) / 10:g}", f"{ceil(1000 * self.high_ratio) / 10:g} %"
+        bounds = f"at 95 % confidence between {low} and {high}"
         match self.state:
             case "unreviewed":
                 return f"unreviewed: nobody has looked at the {self.rows:,} rows"
             case _ if self.is_census:
                 return f"{self.state}: {errors}, and all {self.rows:,} rows were looked at"
             case "passed":
-                return f"passed: {seen}; the error rate is below {self.high_ratio:.1%} at 95 % confidence"
+                return f"passed: {seen}; the error rate is below {high} at 95 % confidence"
             case "failed":
-                return f"failed: {seen}; the error rate is above {self.low_ratio:.1%} at 95 % confidence"
+                return f"failed: {seen}; the error rate is above {low} % at 95 % confidence"
         if self.more_rows is None:
             return f"undecided: {seen}; {bounds}"
         return f"undecided: {seen}; {bounds}. {self.more_rows:,} more without an error and it passes"

@@ -68,7 +68,7 @@ def test_card_says_passed(tmp_path: Path) -> None:
     run_dir = make_run(tmp_path, plain_items(200))
     review(run_dir, {}, count=59)
     card, manifest = exported(run_dir)
-    assert "**Passed**: 0 errors in 59 rows looked at; the error rate is below 5.0% at 95 % confidence." in card
+    assert "**Passed**: 0 errors in 59 rows looked at; the error rate is below 5 % at 95 % confidence." in card
     assert "spot-check-passed" in card
     assert "| ada | 59 | 0 | 0 | 0 | 0 |" in card
     assert manifest["review"]["high_ratio"] < 0.05
