@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from synthgen.cli.compare import command as compare
 from synthgen.cli.export import command as export
 from synthgen.cli.journal import command as journal
 from synthgen.cli.plan import command as plan
@@ -24,7 +25,18 @@ def cli() -> None:
     """Exactly N accepted rows of synthetic training data, from a language model, without losing a paid answer."""
 
 
-for _command in (run, plan, status, replay, retry_failed, journal, export, prompts, simulate):
+for _command in (
+    run,
+    plan,
+    status,
+    replay,
+    retry_failed,
+    journal,
+    export,
+    compare,
+    prompts,
+    simulate,
+):
     cli.add_command(_command)
 
 
