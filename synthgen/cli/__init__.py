@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from synthgen.cli.compare import command as compare
 from synthgen.cli.export import command as export
 from synthgen.cli.journal import command as journal
 from synthgen.cli.plan import command as plan
@@ -26,7 +27,20 @@ def cli() -> None:
     """Exactly N accepted rows of synthetic training data, from a language model, without losing a paid answer."""
 
 
-for _command in (run, plan, status, replay, retry_failed, journal, review, report, export, prompts, simulate):
+for _command in (
+    run,
+    plan,
+    status,
+    replay,
+    retry_failed,
+    journal,
+    review,
+    report,
+    export,
+    compare,
+    prompts,
+    simulate,
+):
     cli.add_command(_command)
 
 

@@ -1,0 +1,1 @@
+"""Does the synthetic data help: on runs, and on files made elsewhere."""
