@@ -6,14 +6,12 @@ here are different; two that are close may still differ in what the map leaves o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-
-from synthgen.records import Row
 
 MAX_POINTS = 2_000
 _MAX_TEXT_CHARS = 240
@@ -21,7 +19,7 @@ _MAX_TEXT_CHARS = 240
 
 @dataclass(frozen=True, slots=True)
 class MapRow:
-    """A row with its vector, float16 bytes."""
+    """A row with its vector, float16 bytes; empty where it has none."""
 
     id: str
     label: str
@@ -35,21 +33,6 @@ def thin(rows: Sequence[MapRow], *, most: int) -> list[MapRow]:
     if len(rows) <= most:
         return list(rows)
     return [rows[place] for place in np.linspace(0, len(rows) - 1, most).round().astype(int)]
-
-
-def real_rows(rows: Iterable[Row], vectors: dict[str, bytes], digests: Iterable[str]) -> list[MapRow]:
-    """Real rows that have a stored vector.
-
-    Args:
-        rows: Real rows.
-        vectors: By digest of the text.
-        digests: One for each row.
-    """
-    return [
-        MapRow(row.id, row.label, row.text, vectors[digest], "real")
-        for row, digest in zip(rows, digests, strict=True)
-        if digest in vectors
-    ]
 
 
 def draw_map(real: Sequence[MapRow], synthetic: Sequence[MapRow]) -> dict[str, Any] | None:

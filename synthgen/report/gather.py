@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,7 @@ from synthgen.display import visible
 from synthgen.identity import content_id
 from synthgen.journal import ENCODER_KEY, Journal, Judgement, StoredSession
 from synthgen.report.decisions import BINS, DecisionTally, Place
-from synthgen.report.embedding import MapRow, draw_map, real_rows
+from synthgen.report.embedding import MapRow, draw_map
 from synthgen.report.facts import run_facts
 from synthgen.report.timeline import timeline
 
@@ -19,26 +19,31 @@ MAX_EXAMPLE_CHARS = 400
 _COSINE_STAGES = ("near", "cosine", "semantic")
 
 
-def gather_report(journal: Journal, *, review: Mapping[str, Any], drift: Mapping[str, Any] | None) -> dict[str, Any]:
+Compare = Callable[[Sequence[MapRow], Sequence[MapRow]], Mapping[str, Any] | None]
+
+
+def gather_report(journal: Journal, *, review: Mapping[str, Any], compare: Compare | None = None) -> dict[str, Any]:
     """Figures of a run, from its journal.
 
     Args:
         journal: Of the run; read it in a snapshot where the run may be live.
         review: Where the spot check stands, as JSON values.
-        drift: Synthetic against real rows, as JSON values; None where that was not measured.
+        compare: Measures a sample of the accepted rows against the real ones, both with their vectors where the run
+            made some (else empty bytes), and gives JSON values, or None where it cannot; None leaves it out.
     """
     facts, tally = run_facts(journal)
+    real, synthetic = _real_rows(journal), sampled_rows(journal, tally)
     sessions = _alive(journal.sessions(), journal.last_answered_at())
     with journal.figures() as figures:
         times = timeline(figures.answer_times(), sessions, journal.limit_history())
     return {
         **facts,
         "review": dict(review),
-        "drift": None if drift is None else dict(drift),
+        "drift": compare(real, synthetic) if compare and real and synthetic else None,
         "duplicates": _duplicates(tally, facts["checks"]),
         "examples": _examples(journal, tally),
         "timeline": times,
-        "map": _map(journal, tally),
+        "map": _map(real, synthetic, accepted=sum(tally.accepted.values())),
     }
 
 
@@ -86,20 +91,24 @@ def _examples(journal: Journal, tally: DecisionTally) -> dict[str, list[dict[str
     }
 
 
-def _map(journal: Journal, tally: DecisionTally) -> dict[str, Any] | None:
-    meta = journal.meta()
-    encoder = meta.get(ENCODER_KEY)
-    if encoder is None:
-        return None
-    rows, _ = recall_rows(meta)
-    real = real_rows(rows, journal.vectors(encoder), (content_id(row.text) for row in rows))
-    found = draw_map(real, [row for row in sampled_rows(journal, tally) if row.vector])
+def _map(real: Sequence[MapRow], synthetic: Sequence[MapRow], *, accepted: int) -> dict[str, Any] | None:
+    found = draw_map([row for row in real if row.vector], [row for row in synthetic if row.vector])
     if found is not None:
         found["points"] = [
             {**point, "text": visible(point["text"]), "label": visible(point["label"])} for point in found["points"]
         ]
-        found["synthetic"] = sum(tally.accepted.values())
+        found["synthetic"] = accepted
     return found
+
+
+def _real_rows(journal: Journal) -> list[MapRow]:
+    """The training rows, where they are still there, with their stored vectors."""
+    meta = journal.meta()
+    vectors = journal.vectors(meta[ENCODER_KEY]) if ENCODER_KEY in meta else {}
+    return [
+        MapRow(row.id, row.label, row.text, vectors.get(content_id(row.text), b""), "real")
+        for row in recall_rows(meta)[0]
+    ]
 
 
 def sampled_rows(journal: Journal, tally: DecisionTally) -> list[MapRow]:

@@ -188,10 +188,7 @@ def _drift_tables(drift: Mapping[str, Any] | None) -> list[dict[str, Any]]:
         }
         for name, metric in overall["metrics"].items()
     ]
-    explained = "; ".join(
-        f"{name.replace('_', ' ')}: {meanings[name]}" for name in overall["metrics"] if name in meanings
-    )
-    note = overall["note"] or (f"Samples of {overall['sample_rows']:,} rows each. {_capital(explained)}.")
+    note = overall["note"] or f"Samples of {overall['sample_rows']:,} rows each."
     return [{"title": "", "rows": rows, "note": note}]
 
 

@@ -42,7 +42,8 @@ DRIFT = {
         {"label": "late", "real_rows": 2, "synthetic_rows": 10, "sample_rows": 0, "metrics": {}, "outside": [], "note": "few"},
         {"label": "lost", "real_rows": 1, "synthetic_rows": 10, "sample_rows": 0, "metrics": {}, "outside": ["auc"], "note": ""},
     ],
-    "label_js": 0.1,
+    "real_rows_compared": 3,
+    "synthetic_rows_compared": 20,
     "tics": [{"kind": "opening", "phrase": "<b>can you</b>", "rows": 9, "expected_rows": 0.4}],
     "meanings": {"auc": "0.5 cannot tell"},
 }  # fmt: skip
@@ -230,13 +231,25 @@ def test_drift_is_shown_where_it_was_measured(tmp_path: Path) -> None:
     """Figures beside their yardsticks, what falls outside is flagged, phrases are listed; the job and its hashes too."""
     _, facts = reported(make_run(tmp_path, plain_items(20)))
     page = render_report({**facts, "drift": DRIFT})
-    assert re.search(r'<tr class="flag"><td[^>]*>auc</td><td class="n">0.970</td>', page)
-    assert re.search(r"<tr><td[^>]*>distinct 1</td>", page)
+    assert re.search(
+        r'<tr class="flag"><td>auc <b>outside</b><small>0.5 cannot tell</small></td><td class="n">0.970</td>', page
+    )
+    assert re.search(r"<tr><td>distinct 1<small></small></td>", page)
     assert "&lt;b&gt;can you&lt;/b&gt;" in page
     assert 'id="drift"' not in render_report({**facts, "drift": None})
     shown = page.partition("The job, as it was resolved</summary><pre>")[2].partition("</pre>")[0]
     assert yaml.safe_load(shown)["seed"] == 7
     assert "c1:t" in page
+
+
+def test_report_measures_drift_where_there_are_real_rows(tmp_path: Path) -> None:
+    """The command compares the rows with the real ones of their classes; where these are too few it says so, and
+    `--no-drift` leaves it out."""
+    run_dir = make_run(tmp_path, plain_items(20))
+    page, facts = reported(run_dir)
+    assert "to be compared" in facts["drift"]["overall"]["note"]
+    assert 'id="drift"' in page
+    assert reported(run_dir, "--no-drift")[1]["drift"] is None
 
 
 def test_timeline_leaves_pauses_out() -> None:
