@@ -109,6 +109,11 @@ def _show(desk: Desk, *, as_json: bool) -> None:
 
     standing = desk.standing()
     click.echo(standing.gate.sentence(), err=as_json)
+    more, said = standing.gate.more_rows, desk.mine().said
+    unseen = sum(row.mark.row_id not in said for row in standing.sample.even)
+    if said and more and unseen < more:
+        size = len(standing.sample.even) + more - unseen
+        click.echo(f"  next: synthgen review {desk.run_dir} --sample {size}", err=True)
     for line in _agreement_lines(standing.as_json()):
         click.echo(line, err=as_json)
     if as_json:

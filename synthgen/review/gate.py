@@ -63,7 +63,7 @@ class Gate:
     def sentence(self) -> str:
         """For a person, in one sentence."""
         errors = f"{self.errors:,} error{'s' if self.errors != 1 else ''}"
-        seen = f"{errors} in {self.looked_at:,} rows looked at"
+        seen = f"{errors} in {self.looked_at:,} row{'s' if self.looked_at != 1 else ''} looked at"
         low, high = f"{floor(1000 * self.low_ratio) / 10:g}", f"{ceil(1000 * self.high_ratio) / 10:g} %"
         bounds = f"at 95 % confidence between {low} and {high}"
         match self.state:

@@ -324,6 +324,15 @@ def test_command_serves_until_interrupted(tmp_path: Path) -> None:
     assert "unreviewed" in err
 
 
+def test_command_says_how_many_more_rows_to_look_at(tmp_path: Path) -> None:
+    """A sample that ran out before it could pass: the next command draws what is missing, a skipped row's stand-in too."""
+    run_dir = make_run(tmp_path, plain_items(300))
+    command = [sys.executable, "-m", "synthgen", "review", str(run_dir), "--tui", "--sample", "20", "--reviewer", "ada"]
+    done = subprocess.run(command, input="s\n" + "k\n" * 19, capture_output=True, text=True, timeout=60)
+    assert "undecided: 0 errors in 19 rows looked at" in done.stdout
+    assert f"next: synthgen review {run_dir} --sample 60" in done.stderr
+
+
 def test_command_reads_keys_from_a_pipe(tmp_path: Path) -> None:
     """`review --tui` without a terminal takes the first letter of each line."""
     run_dir = make_run(tmp_path, plain_items(3))

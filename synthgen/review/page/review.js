@@ -91,7 +91,9 @@ function drawSaid() {
 }
 
 function drawEnd() {
-  $("end-sentence").textContent = state.standing.sentence;
+  const { sentence, sample, more_rows: more } = state.standing;
+  $("end-sentence").textContent = `${sentence[0].toUpperCase()}${sentence.slice(1)}.`;
+  $("end-more").textContent = more ? `To go on, start it again with --sample ${sample + more}.` : "";
   const names = Object.keys(state.standing.reviewers);
   const verdicts = ["keep", "wrong_label", "unnatural", "harmful", "skip"];
   const rows = verdicts.map((verdict) => [words(verdict), ...names.map((name) => state.standing.reviewers[name][verdict] ?? 0)]);
