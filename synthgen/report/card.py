@@ -122,11 +122,19 @@ def _check_lines(facts: Mapping[str, Any]) -> Iterator[str]:
     if facts["rejected"]:
         yield "Turned down on the way:"
         yield _table(("reason", "items"), [(reason, f"{count:,}") for reason, count in facts["rejected"].items()])
-    label = facts["label_check"]
-    if label:
-        head = ("class", "read as its class", "read as another", "unjudged")
-        yield "Label check, by a classifier trained on the real rows only:"
-        yield _table(head, [(n, c["passed"], c["rejected"], c["unjudged"]) for n, c in label["per_class"].items()])
+    yield from _label_lines(facts["label_check"])
+
+
+def _label_lines(check: Mapping[str, Any] | None) -> Iterator[str]:
+    if not check:
+        return
+    accuracy = check["held_out_accuracy"]
+    said = "" if accuracy is None else f", which reads {100 * accuracy:.1f} % of held-out real rows right"
+    yield f"Label check, by a classifier trained on the real rows only{said}:"
+    head = ("class", "read as its class", "turned down", "kept unsure", "unjudged")
+    yield _table(
+        head, [(n, c["passed"], c["rejected"], c["unsure"], c["unjudged"]) for n, c in check["per_class"].items()]
+    )
 
 
 def _check(check: Mapping[str, Any]) -> str:

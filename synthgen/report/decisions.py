@@ -21,10 +21,19 @@ Place = tuple[int, int]
 
 @dataclass(slots=True)
 class ClassLabels:
-    """What the label check made of a class."""
+    """What the label check made of a class.
+
+    Attributes:
+        passed: Rows read as their class.
+        rejected: Rows turned down: surely of another, or not sure enough where the job asks for that.
+        unsure: Rows that were kept although another class is a little more probable.
+        unjudged: Rows of a class with too few real rows to judge by.
+        probability_sum: Of their class, over the passed rows.
+    """
 
     passed: int = 0
     rejected: int = 0
+    unsure: int = 0
     unjudged: int = 0
     probability_sum: float = 0.0
 
@@ -84,12 +93,14 @@ class DecisionTally:
             self.labels[judgement.label].rejected += 1
             accuracy = judgement.evidence.get("held_out_accuracy")
             self.held_out_accuracy = accuracy if isinstance(accuracy, float) else self.held_out_accuracy
-        probability = judgement.results.get("label_probability")
-        if isinstance(probability, int | float):
+        probability, word = judgement.results.get("label_probability"), judgement.results.get("label")
+        if word == "unjudged":
+            self.labels[judgement.label].unjudged += 1
+        elif word == "unsure":
+            self.labels[judgement.label].unsure += 1
+        elif isinstance(probability, int | float):
             self.labels[judgement.label].passed += 1
             self.labels[judgement.label].probability_sum += probability
-        elif judgement.results.get("label") == "unjudged":
-            self.labels[judgement.label].unjudged += 1
 
     @staticmethod
     def _take_similarity(bins: list[int], similarity: Any) -> None:

@@ -121,13 +121,15 @@ def _label_check(meta: Mapping[str, str], tally: DecisionTally) -> dict[str, Any
         label: {
             "passed": found.passed,
             "rejected": found.rejected,
+            "unsure": found.unsure,
             "unjudged": found.unjudged,
-            "pass_ratio": _ratio(found.passed, found.passed + found.rejected),
+            "pass_ratio": _ratio(found.passed, found.passed + found.rejected + found.unsure),
             "mean_probability": _ratio(found.probability_sum, found.passed),
         }
         for label, found in sorted(tally.labels.items())
     }
-    return {"per_class": classes, "measured": measured, "held_out_accuracy": tally.held_out_accuracy}
+    accuracy = (measured or {}).get("accuracy", tally.held_out_accuracy)
+    return {"per_class": classes, "measured": measured, "held_out_accuracy": accuracy}
 
 
 def _usage(usage: Usage) -> dict[str, Any]:

@@ -23,6 +23,11 @@ PAGE = Path(__file__).parent / "page"
 VERDICTS = ("keep", "wrong_label", "unnatural", "harmful", "skip")
 _MAX_EVIDENCE_CHARS = 160
 _MAX_NAME_CHARS = 200
+_MEASURES = {
+    "near": "cosine similarity",
+    "cosine": "cosine similarity",
+    "lexical": "overlap of character 3-grams (Jaccard)",
+}
 
 
 def render_report(facts: Mapping[str, Any]) -> str:
@@ -64,7 +69,7 @@ def _views(facts: Mapping[str, Any]) -> dict[str, Any]:
         "sentence": _capital(facts["review"]["sentence"]) + ".",
         "rejected_total": sum(rejected.values()),
         "rejected_most": max(rejected.values(), default=1),
-        "histograms": list(_histograms(facts["duplicates"])),
+        "histograms": list(_histograms(facts["duplicates"], accepted_rows=total)),
         "map": _map(facts["map"]),
         "label_note": _label_note(facts["label_check"]),
         "measured_rows": _measured(facts["label_check"]),
@@ -100,7 +105,7 @@ def _lede(facts: Mapping[str, Any], total: int) -> str:
     return f"{written}; {state}. For training only."
 
 
-def _histograms(duplicates: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _histograms(duplicates: Mapping[str, Any], *, accepted_rows: int) -> Iterator[dict[str, Any]]:
     for stage, found in duplicates["stages"].items():
         accepted, rejected = found.get("accepted"), found["rejected"]
         if stage == "exact" and not accepted:
@@ -109,26 +114,30 @@ def _histograms(duplicates: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         first = min((i for counts in stacks.values() for i, n in enumerate(counts) if n), default=0)
         first = max(0, first - first % 5)
         width, threshold = duplicates["bin_width"], found["threshold"]
-        measure = "cosine similarity" if accepted or stage == "near" else f"{stage} similarity"
+        measure = _MEASURES.get(stage, f"similarity ({stage})")
         svg = charts.histogram(
             first * width,
             width,
             {name: counts[first:] for name, counts in stacks.items()},
-            x_name=f"{measure} to the nearest row (0 to 1)",
+            x_name=f"{measure} with the nearest row, 0 to 1",
             y_name="items",
             mark=None if threshold is None else (threshold, f"threshold {threshold:g}"),
-            about=f"Histogram of {measure} to the nearest row",
+            about=f"Histogram of {measure} with the nearest row",
         )
-        caption = _nearness(accepted, width) if accepted else "Copies found by this comparison, by how alike they were."
+        copies = "Copies found by this comparison, by how alike they were."
+        caption = _nearness(accepted, width, accepted_rows) if accepted else copies
         yield {"svg": svg, "accepted": sum(accepted or ()), "rejected": sum(rejected), "caption": caption}
 
 
-def _nearness(accepted: list[int], width: float) -> str:
-    """Where half of the accepted rows lie."""
-    half, seen = sum(accepted) / 2, 0
+def _nearness(accepted: list[int], width: float, accepted_rows: int) -> str:
+    """Where half of the accepted rows lie; of those without a noted neighbour, only that there are some."""
+    known = sum(accepted)
+    if known < accepted_rows:
+        return f"The other {accepted_rows - known:,} accepted rows have no neighbour near the threshold."
+    seen = 0
     for place, count in enumerate(accepted):
         seen += count
-        if seen >= half:
+        if 2 * seen >= known:
             return f"Half of the accepted rows stay below {(place + 1) * width:.2f}."
     return ""
 
@@ -155,18 +164,25 @@ def _map(found: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _label_note(check: Mapping[str, Any] | None) -> str:
+    """How far its word can be trusted, by the real rows."""
     if not check or check["held_out_accuracy"] is None:
-        return ""
-    return f"It reads {100 * check['held_out_accuracy']:.1f} % of held-out real rows right, and errs on the others."
+        return "How well it reads could not be measured: there are too few real rows."
+    measured = check["measured"] or {}
+    seen = (
+        "real rows (which it may have learned from)" if measured.get("is_held_out") is False else "held-out real rows"
+    )
+    note = f"It reads {_share(check['held_out_accuracy'])} of {seen} right"
+    wrongly = measured.get("wrongly_rejected_ratio")
+    return f"{note}, and would turn {_share(wrongly)} of them down." if wrongly is not None else f"{note}."
 
 
 def _measured(check: Mapping[str, Any] | None) -> list[list[str]]:
     """The measured quality of the check as a table: a line for each class, whatever figures there are."""
-    per_class = ((check or {}).get("measured") or {}).get("per_class")
-    if not isinstance(per_class, Mapping) or not all(isinstance(line, Mapping) for line in per_class.values()):
+    classes = ((check or {}).get("measured") or {}).get("classes")
+    if not isinstance(classes, Mapping) or not all(isinstance(line, Mapping) for line in classes.values()):
         return []
-    names = [n for n in dict.fromkeys(n for line in per_class.values() for n in line) if _is_cell(per_class, n)]
-    lines = [[label, *(_figure(line.get(name)) for name in names)] for label, line in per_class.items()]
+    names = [n for n in dict.fromkeys(n for line in classes.values() for n in line) if _is_cell(classes, n)]
+    lines = [[label, *(_figure(line.get(name)) for name in names)] for label, line in classes.items()]
     return [["class", *(name.replace("_", " ") for name in names)], *lines] if names else []
 
 

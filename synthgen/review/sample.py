@@ -109,7 +109,7 @@ def _queue(marks: Sequence[AcceptedMark], keys: dict[str, str]) -> set[str]:
     """Ids of the rows whose class is least certain by the label check; empty where the run has none."""
     judged = [(p, keys[m.row_id], m.row_id) for m in marks if isinstance(p := m.results.get(PROBABILITY), int | float)]
     least_sure = sorted(judged)[: math.ceil(QUEUE_RATIO * len(judged))]
-    return {row_id for _, _, row_id in least_sure} | {m.row_id for m in marks if m.results.get("label") == "review"}
+    return {row_id for _, _, row_id in least_sure} | {m.row_id for m in marks if m.results.get("review") is True}
 
 
 def _key(kind: str, seed: int, name: str) -> str:

@@ -135,6 +135,7 @@ def test_figures_are_the_runs_own(tmp_path: Path) -> None:
     assert label["per_class"]["late"] == {
         "passed": 20,
         "rejected": 1,
+        "unsure": 0,
         "unjudged": 0,
         "pass_ratio": pytest.approx(20 / 21),
         "mean_probability": pytest.approx(np.mean([0.6 + i / 100 for i in range(30) if i % 3])),
@@ -250,6 +251,29 @@ def test_report_measures_drift_where_there_are_real_rows(tmp_path: Path) -> None
     assert "to be compared" in facts["drift"]["overall"]["note"]
     assert 'id="drift"' in page
     assert reported(run_dir, "--no-drift")[1]["drift"] is None
+
+
+def test_label_check_is_shown_with_its_own_error(tmp_path: Path) -> None:
+    """What the run measured of the check stands beside its verdicts; rows kept unsure are no passes."""
+    doubtful = {"label": "unsure", "label_probability": 0.3, "review": True}
+    run_dir = make_run(
+        tmp_path, [Item("late", f"row {i}", None, doubtful if i < 3 else {"label_probability": 0.8}) for i in range(6)]
+    )
+    journal = Journal.create(run_dir)
+    line = {"rows": 40, "accuracy": 0.925, "threshold": 0.71, "wrongly_rejected_ratio": 0.05}
+    measured = {"accuracy": 0.925, "wrongly_rejected_ratio": 0.04, "is_held_out": True, "classes": {"late": line}}
+    journal.set_meta({"label_check": json.dumps(measured)})
+    journal.close()
+    page, facts = reported(run_dir)
+    found = facts["label_check"]["per_class"]["late"]
+    assert (found["passed"], found["unsure"], found["pass_ratio"], found["mean_probability"]) == (
+        3,
+        3,
+        0.5,
+        pytest.approx(0.8),
+    )
+    assert "It reads 92.5 % of held-out real rows right, and would turn 4.0 % of them down." in page
+    assert '<td class="n">0.710</td>' in page
 
 
 def test_timeline_leaves_pauses_out() -> None:

@@ -68,7 +68,9 @@ def test_disagreement_queue_is_extra_and_weighted() -> None:
 
 def test_rows_that_the_label_check_sends_to_review_are_queued() -> None:
     """`when_unsure: review` marks rows; they are in the queue whatever else the check said."""
-    rows = [AcceptedMark(f"r1:{i}", "a", i, 0, {"label": "review"} if i < 4 else {}) for i in range(200)]
+    rows = [
+        AcceptedMark(f"r1:{i}", "a", i, 0, {"label": "unsure", "review": True} if i < 4 else {}) for i in range(200)
+    ]
     sample = draw_sample(rows, size=10, extra=20, seed=0)
     assert sample.queue == 4
     assert {row.mark.row_id for row in sample.rows if row.is_queued} == {f"r1:{i}" for i in range(4)}
