@@ -26,10 +26,13 @@ def write_sheet(desk: Desk, path: Path) -> int:
     """Write the sample with this reviewer's verdicts so far; how many rows.
 
     Raises:
-        JobError: The file cannot be written, or is there already with something else in it.
+        JobError: The file cannot be written, or is there already: it may hold verdicts that nobody took over yet.
     """
-    if path.exists() and not _is_sheet(path):
-        raise JobError(f"--csv-out {path}: there is another file of that name", hint="choose a new name")
+    if path.exists():
+        raise JobError(
+            f"--csv-out {path}: a file of that name is there, and it is not written over",
+            hint="choose a new name; if it is filled in, --csv-in takes it over",
+        )
     partial = path.with_name(path.name + ".partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -69,12 +72,6 @@ def _line(desk: Desk, place: int) -> Mapping[str, str]:
 
 def _cell(text: str) -> str:
     return ("'" + text if text.startswith(_FORMULA) else text)[:_MAX_CELL_CHARS]
-
-
-def _is_sheet(path: Path) -> bool:
-    """Whether a file is one of ours, which may be written over: its verdicts are in the journal or nowhere yet."""
-    with path.open("rb") as file:
-        return file.read(64).removeprefix(b"\xef\xbb\xbf").startswith(b"row_id,label,text,verdict,note")
 
 
 def _acts(desk: Desk, path: Path) -> Iterator[Act]:

@@ -34,7 +34,17 @@ def test_public_names_are_exactly_these() -> None:
         synthgen.nonsense  # noqa: B018
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["export", "--help"], ["simulate", "--help"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["run", "--help"],
+        ["export", "--help"],
+        ["simulate", "--help"],
+        ["review", "--help"],
+        ["report", "--help"],
+    ],
+)
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     """Help loads click and our own light modules: what makes it quick, without timing it."""
     code = f"""

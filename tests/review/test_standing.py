@@ -217,15 +217,15 @@ def test_bad_sheet_names_its_line_and_takes_nothing_over(
     assert standing_of(run_dir).state == "unreviewed"
 
 
-def test_sheet_is_never_written_over_something_else(tmp_path: Path) -> None:
-    """A file of another kind stays; one of ours is written anew."""
+def test_sheet_is_never_written_over_anything(tmp_path: Path) -> None:
+    """A file that is there stays, a filled in sample above all; what cannot be read as one is told."""
     run_dir = make_run(tmp_path, plain_items(3))
-    (tmp_path / "mine.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(JobError, match="another file of that name"):
-        write_sheet(desk_of(run_dir), tmp_path / "mine.csv")
-    assert (tmp_path / "mine.csv").read_text() == "a,b\n1,2\n"
-    write_sheet(desk_of(run_dir), tmp_path / "ours.csv")
-    assert write_sheet(desk_of(run_dir), tmp_path / "ours.csv") == 3
+    write_sheet(desk_of(run_dir), tmp_path / "sample.csv")
+    filled = (tmp_path / "sample.csv").read_bytes() + b"mine"
+    (tmp_path / "sample.csv").write_bytes(filled)
+    with pytest.raises(JobError, match="not written over"):
+        write_sheet(desk_of(run_dir), tmp_path / "sample.csv")
+    assert (tmp_path / "sample.csv").read_bytes() == filled
     for content in (b"\xff\xfe\x00bad", b""):
         (tmp_path / "bad.csv").write_bytes(content)
         with pytest.raises(JobError):
