@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow check fix bench bench-engine soak clean
+.PHONY: help demo test test-slow check fix bench bench-quick bench-engine soak clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -36,8 +36,11 @@ fix: $(READY) ## format and mend what lint can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY) ## measure the engine (see docs/benchmarks.md)
-	$(BIN)/python -m bench
+bench: $(READY) ## measure speed and cost beside a bare client and the openai package (docs/benchmarks.md)
+	$(BIN)/python -m bench.speed
+
+bench-quick: $(READY) ## the same in a minute: a look whether something got slower
+	$(BIN)/python -m bench.speed --quick
 
 bench-engine: $(READY) ## measure limits, crashes, faults, budgets and disks, one after another (half an hour)
 	@missed=0; for name in limits crash faults budget disk; do \

@@ -14,6 +14,7 @@ _APOSTROPHES = dict.fromkeys(map(ord, "‘’‚‛′´ʼ"), "'")
 _QUOTES = dict.fromkeys(map(ord, "“”„‟″«»"), '"')
 _DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−"), "-")
 _PLAIN = {**_APOSTROPHES, **_QUOTES, **_DASHES}
+_TYPOGRAPHIC = re.compile(f"[{''.join(map(chr, _PLAIN))}]")
 _DROPPED = dict.fromkeys(map(ord, "'`"))
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff]")
 # What goes is listed, since what carries meaning cannot be: "£10" is not "$10", "-5" not "5", "c++" not "c", "3.5" not
@@ -23,7 +24,7 @@ _PUNCTUATION = re.compile(r"""[!?;"()\[\]{}<>…¡¿*_~|\\/、。，！？；：
 
 def straighten(text: str) -> str:
     """`text` with curly quotes and typographic dashes written plainly; every character keeps its place."""
-    return text if text.isascii() else text.translate(_PLAIN)
+    return text if text.isascii() or not _TYPOGRAPHIC.search(text) else text.translate(_PLAIN)
 
 
 @lru_cache(maxsize=REMEMBERED_TEXTS)
@@ -31,17 +32,16 @@ def normalise(text: str) -> str:
     """One spelling of what reads the same: Unicode compatibility form, case folded, apostrophes and invisible
     characters dropped, every other run of punctuation and white space one space. Two texts are exact duplicates where
     these are equal; a text of nothing but punctuation stays itself."""
-    if text.isascii():  # what the long way does to other characters, ASCII does not need
-        folded = text.lower()
-        folded = folded.translate(_DROPPED) if "'" in folded or "`" in folded else folded
-        return " ".join(_PUNCTUATION.sub(" ", folded).split()) or text.lower().strip()
-    folded = _compatible(_compatible(_INVISIBLE.sub("", text)).casefold())
-    return " ".join(_PUNCTUATION.sub(" ", folded.translate(_DROPPED)).split()) or folded.strip()
+    # What the long way does to other characters, ASCII does not need.
+    folded = text.lower() if text.isascii() else _compatible(_compatible(_INVISIBLE.sub("", text)).casefold())
+    bare = folded.translate(_DROPPED) if "'" in folded or "`" in folded else folded
+    return " ".join(_PUNCTUATION.sub(" ", bare).split()) or folded.strip()
 
 
 def _compatible(text: str) -> str:
     """NFKC with plain typography before, since it makes "´" a space and an accent, and after, since it makes quotes."""
-    return straighten(unicodedata.normalize("NFKC", straighten(text)))
+    plain = straighten(text)
+    return plain if unicodedata.is_normalized("NFKC", plain) else straighten(unicodedata.normalize("NFKC", plain))
 
 
 def char_ngrams(text: str, n: int = 3) -> frozenset[str]:

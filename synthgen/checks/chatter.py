@@ -8,6 +8,7 @@ each taken as one text, 36 are (2026-11-21).
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from synthgen.checks.phrase import Phrases
@@ -106,10 +107,18 @@ class Chatter:
 
 def _label_echo(candidate: Candidate) -> dict[str, Any] | None:
     """The text begins with its own class as a heading: `card_arrival: ...`, `[Card arrival] ...`."""
-    words = [re.escape(word) for word in re.split(r"[\W_]+", candidate.label) if word]
+    heading = _heading(candidate.label)
+    found = heading.match(straighten(candidate.text)) if heading is not None else None
+    return None if found is None else {"rule": "label_echo", "phrase": found[0], "at": 0}
+
+
+@lru_cache(maxsize=1024)
+def _heading(label: str) -> re.Pattern[str] | None:
+    """A class's name as a heading; None where it has no words."""
+    words = [re.escape(word) for word in re.split(r"[\W_]+", label) if word]
     if not words:
         return None
-    label = r"[\W_]{1,2}".join(words)
-    heading = rf"\A\s*(?:[\[(*\"'#]{{1,3}}\s*{label}\s*[\])*\"']{{1,3}}\s*[:\-]?|{label}\s*(?:[:|]|\s-\s|\n))"
-    found = re.match(heading, straighten(candidate.text), re.IGNORECASE)
-    return None if found is None else {"rule": "label_echo", "phrase": found[0], "at": 0}
+    name = r"[\W_]{1,2}".join(words)
+    return re.compile(
+        rf"\A\s*(?:[\[(*\"'#]{{1,3}}\s*{name}\s*[\])*\"']{{1,3}}\s*[:\-]?|{name}\s*(?:[:|]|\s-\s|\n))", re.IGNORECASE
+    )

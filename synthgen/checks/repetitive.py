@@ -17,6 +17,8 @@ _UNIT_LOOP = re.compile(r"([^\W_][^\n]{1,23}?)\1{4,}")
 _MIN_LOOP_CHARS = 30
 # A loop of period p and length L repeats L - 2 - p triples: 18 characters of a run of 20, 22 of a unit loop of 30.
 _LEAST_REPEATED_TRIPLES = 17
+_LONGEST_PERIOD = 24
+_PROBE_EVERY = 10
 _LOOP_DIGITS = 32
 _DIGITS = re.compile(r"\d(?:[ \-]?\d){31,}")
 # The loops of longer texts show in their beginning, too.
@@ -41,9 +43,9 @@ class Repetitive:
         return None if evidence is None else Rejection(Reason.REPETITIVE, evidence)
 
     def _repeats(self, text: str) -> dict[str, Any] | None:
-        words = [word.casefold() for word in _WORD.findall(text)]
-        if len(words) < _MIN_WORDS:
-            return None
+        words = _WORD.findall(text.casefold())
+        if len(words) < _MIN_WORDS or len(words) - len(set(words)) < 3:
+            return None  # of too few words, or with no three of them that come again
         grams = list(zip(words, words[1:], words[2:], strict=False))
         ratio = (len(grams) - len(set(grams))) / len(grams)
         if ratio <= self._max_ratio:
@@ -65,6 +67,26 @@ def _loop(text: str) -> dict[str, Any] | None:
 
 
 def _may_loop(text: str) -> bool:
-    """Whether a loop is possible: each kind repeats three characters in a row at least this often, or holds digits."""
-    distinct = len({text[i : i + 3] for i in range(len(text) - 2)})
-    return len(text) - 2 - distinct >= _LEAST_REPEATED_TRIPLES or sum(map(text.count, "0123456789")) >= _LOOP_DIGITS
+    """Whether a loop is possible: each kind repeats three characters in a row at least so often, or holds digits."""
+    triples = len(text) - 2
+    if triples <= _LEAST_REPEATED_TRIPLES:
+        return False
+    if _holds_many_digits(text):
+        return True
+    if not _comes_again_soon(text):
+        return False
+    return triples - len(set(zip(text, text[1:], text[2:], strict=False))) >= _LEAST_REPEATED_TRIPLES
+
+
+def _comes_again_soon(text: str) -> bool:
+    """Whether one of every tenth three characters comes again within a loop's period.
+
+    A loop of period p is at least max(20, 5p) long, so one of these stands in its first ten places and again p later.
+    """
+    return any(
+        text.find(text[i : i + 3], i + 1, i + 3 + _LONGEST_PERIOD) >= 0 for i in range(0, len(text) - 2, _PROBE_EVERY)
+    )
+
+
+def _holds_many_digits(text: str) -> bool:
+    return len(text) >= _LOOP_DIGITS and sum(map(text.count, "0123456789")) >= _LOOP_DIGITS

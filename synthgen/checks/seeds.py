@@ -24,10 +24,13 @@ class CopiedSeed:
 
     def judge(self, candidate: Candidate) -> Rejection | None:
         form = normalise(candidate.text)
-        grams = form_ngrams(form)
+        grams: frozenset[str] | None = None
         for seed_id, seed in zip(candidate.seeds, candidate.seed_texts, strict=True):
             seed_form, seed_grams = _seed(seed)
-            overlap = jaccard(grams, seed_grams)
+            overlap = 0.0
+            if len(form) >= self._max_overlap_ratio * len(seed_grams):  # a text holds no more n-grams than characters
+                grams = grams or form_ngrams(form)
+                overlap = jaccard(grams, seed_grams)
             holds_it = len(seed_form) >= _LEAST_CONTAINED_CHARS and f" {seed_form} " in f" {form} "
             if holds_it or overlap >= self._max_overlap_ratio:
                 evidence = {"id": seed_id, "text": seed, "overlap_ratio": round(overlap, 4), "contains_seed": holds_it}

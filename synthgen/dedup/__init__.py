@@ -1,6 +1,6 @@
-"""Is a row new? Exact by normal form, near by embedding; against accepted, real and test rows."""
+"""Is a row new? Exact by normal form, near by letters and by embedding; against accepted, real and test rows."""
 
-from synthgen.dedup.decide import Deduplicator
+from synthgen.dedup.decide import Deduplicator, Verdict
 from synthgen.dedup.index import Neighbour, VectorIndex
 
-__all__ = ["Deduplicator", "Neighbour", "VectorIndex"]
+__all__ = ["Deduplicator", "Neighbour", "VectorIndex", "Verdict"]

@@ -1,75 +1,81 @@
-"""Whether a candidate is new among the real, test and accepted rows.
+"""Whether a candidate is new among the real, test and accepted rows: a cascade, cheap first.
 
-Two promises: no kept pair at or above the threshold, and every removed row names a kept or real witness at or above
-it. Exact means equal normal forms; near means cosine at or above the check's threshold.
+Exact (equal normal forms), lexical (Jaccard overlap of character 3-grams), embedding (cosine). Two promises: no kept
+pair at or above the threshold of any stage that is on, and every removed row names a kept or real witness at or above
+it. What a cheap stage settles is never encoded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from hashlib import blake2b
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from synthgen.dedup.index import VectorIndex
+from synthgen.dedup.contrast import is_contrast
+from synthgen.dedup.grams import GramOrder
+from synthgen.dedup.pool import Match, Pool, PoolRow, Stages, Vector
 from synthgen.job import DuplicateCheck, LeakageCheck
 from synthgen.records import Candidate, Nearest, Reason, Rejection, Row
 from synthgen.text import normalise
 
-Vector = npt.NDArray[np.float16]
-Verdict = tuple[Rejection | None, Nearest | None]
+RANKED_ROWS = 20_000
+_OFF = Stages(None, None)
 
 
-class Pool:
-    """Rows a candidate is compared with: their normal forms and, where near duplicates count, their vectors."""
+class Verdict(NamedTuple):
+    """What stands against a candidate.
 
-    def __init__(self, name: str, dimensions: int | None) -> None:
-        self.name = name
-        self._by_form: dict[bytes, int] = {}
-        self._rows: list[tuple[str, str, str]] = []
-        self._index = None if dimensions is None else VectorIndex(dimensions)
+    Attributes:
+        rejection: The objection, or None.
+        nearest: The nearest row by embedding, where one is close to the threshold or above it.
+        contrast: The near row that differs from it in a negation or a number only, where such rows are kept.
+    """
 
-    def add(self, row_id: str, label: str, text: str, vector: Vector | None) -> None:
-        """Add one row. The first row of a normal form stays its witness."""
-        self._by_form.setdefault(_form(text), len(self._rows))
-        self._rows.append((row_id, label, text))
-        if self._index is not None:
-            if vector is None:
-                raise ValueError(f"row {row_id} has no vector, and this pool compares vectors")
-            self._index.add(vector)
+    rejection: Rejection | None = None
+    nearest: Nearest | None = None
+    contrast: Mapping[str, Any] | None = None
 
-    def exact(self, text: str) -> int | None:
-        """Place of the first row with the same normal form."""
-        return self._by_form.get(_form(text))
 
-    def nearest(self, vector: Vector | None) -> tuple[int, float] | None:
-        """Place and cosine of the nearest row; None where vectors do not count."""
-        return None if self._index is None or vector is None else self._index.nearest(vector)
-
-    def row(self, place: int) -> tuple[str, str, str]:
-        """Id, label and text."""
-        return self._rows[place]
+ReasonOf = Callable[[bool, bool], Reason]
 
 
 class Deduplicator:
     """Compares candidates with three pools.
 
-    `judge_static` depends only on the real and test rows, so it may run early and in any order; `judge_accepted` and
-    `accept` must be called in slot order.
+    `judge_texts` and `judge_vectors` depend only on the real and test rows, so they may run early and in any order, in
+    one thread; `judge_accepted` and `accept` must be called in slot order, and may be in another.
 
     Args:
         duplicate: The job's duplicate check, or None where duplicates are welcome.
         leakage: The job's leakage check, or None.
         dimensions: Length of the vectors, or None where nothing is encoded.
+        ranked: Texts whose grams are ranked by rarity; decides nothing but speed.
     """
 
-    def __init__(self, duplicate: DuplicateCheck | None, leakage: LeakageCheck | None, dimensions: int | None) -> None:
+    def __init__(
+        self,
+        duplicate: DuplicateCheck | None,
+        leakage: LeakageCheck | None,
+        dimensions: int | None,
+        ranked: Iterable[str] = (),
+    ) -> None:
         self._duplicate, self._leakage = duplicate, leakage
-        near_duplicates = dimensions if duplicate is not None and duplicate.near else None
-        self._train = Pool("train", near_duplicates)
-        self._accepted = Pool("accepted", near_duplicates)
-        self._test = Pool("test", dimensions if leakage is not None and leakage.near else None)
+        self._keeps_contrast = duplicate is not None and duplicate.contrast == "keep"
+        repeats, leaks = _stages(duplicate), _stages(leakage)
+        has_grams = repeats.lexical is not None or leaks.lexical is not None
+        forms = [normalise(text) for text in islice(ranked, RANKED_ROWS)] if has_grams else []
+        static, growing = GramOrder(forms), GramOrder(forms)  # two: they are used in two threads
+        self._train = Pool("train", repeats, dimensions, static)
+        self._accepted = Pool("accepted", repeats, dimensions, growing)
+        self._test = Pool("test", leaks, dimensions, static)
+
+    @property
+    def nearest_from(self) -> float:
+        """The cosine from which on a verdict names the nearest row."""
+        return self._accepted.nearest_from
 
     def add_real(self, rows: Sequence[Row], vectors: npt.NDArray[np.float16] | None) -> None:
         """Real training rows, with a vector each where near duplicates count."""
@@ -81,26 +87,96 @@ class Deduplicator:
 
     def accept(self, candidate: Candidate, vector: Vector | None) -> None:
         """Later candidates are compared with this one too."""
-        self._accepted.add(candidate.id, candidate.label, candidate.text, vector)
+        if self._duplicate is not None:
+            row = PoolRow(candidate.id, candidate.label, candidate.text)
+            self._accepted.add(row, normalise(candidate.text), vector)
 
-    def judge_static(self, candidate: Candidate, vector: Vector | None) -> Verdict:
-        """Against the test rows (leakage, first) and the real training rows."""
-        if self._leakage is not None:
-            leak, _ = _judge(self._test, candidate, vector, self._leakage.threshold, _leaks)
-            if leak is not None:
-                return leak, None
+    def accept_all(self, candidates: Sequence[Candidate], vectors: Sequence[Vector | None]) -> None:
+        """As `accept`, for many at once: much quicker."""
         if self._duplicate is None:
-            return None, None
-        return _judge(self._train, candidate, vector, self._duplicate.threshold, _repeats)
+            return
+        rows = [(PoolRow(c.id, c.label, c.text), normalise(c.text)) for c in candidates]
+        found = [vector for vector in vectors if vector is not None]
+        self._accepted.add_all(rows, np.stack(found) if found else None)
+
+    def judge_texts(self, candidate: Candidate) -> Verdict:
+        """The cheap stages against the real and test rows: what they settle need not be encoded.
+
+        Within a stage the test rows come first: a row that is near both is leakage.
+        """
+        form = normalise(candidate.text)
+        for pool, reason in self._static_pools():
+            if (found := pool.exact(form)) is not None:
+                return Verdict(_rejection(pool, found, "exact", 1.0, candidate, reason))
+        contrast = None
+        for pool, reason in self._static_pools():
+            matches = pool.lexical(pool.profile(form))
+            verdict = self._first(pool, matches, "lexical", pool.stages.lexical, candidate, reason)
+            if verdict.rejection is not None:
+                return verdict
+            contrast = contrast or verdict.contrast
+        return Verdict(contrast=contrast)
+
+    def judge_vectors(self, candidate: Candidate, vector: Vector | None) -> Verdict:
+        """The embedding stage against the real and test rows."""
+        nearest, contrast = None, None
+        for pool, reason in self._static_pools():
+            matches = pool.near(vector)
+            verdict = self._first(pool, matches, "near", pool.stages.cosine, candidate, reason)
+            if pool is self._train:
+                nearest = _nearest(pool, matches)
+            if verdict.rejection is not None:
+                return verdict._replace(nearest=nearest)
+            contrast = contrast or verdict.contrast
+        return Verdict(None, nearest, contrast)
 
     def judge_accepted(self, candidate: Candidate, vector: Vector | None) -> Verdict:
-        """Against everything accepted so far."""
-        if self._duplicate is None:
-            return None, None
-        return _judge(self._accepted, candidate, vector, self._duplicate.threshold, _repeats)
+        """All stages against everything accepted so far."""
+        pool = self._accepted
+        if self._duplicate is None or not len(pool):
+            return Verdict()
+        form = normalise(candidate.text)
+        if (found := pool.exact(form)) is not None:
+            return Verdict(_rejection(pool, found, "exact", 1.0, candidate, _repeats))
+        matches = pool.lexical(pool.profile(form))
+        lexical = self._first(pool, matches, "lexical", pool.stages.lexical, candidate, _repeats)
+        if lexical.rejection is not None:
+            return lexical
+        matches = pool.near(vector)
+        near = self._first(pool, matches, "near", pool.stages.cosine, candidate, _repeats)
+        return near._replace(nearest=_nearest(pool, matches), contrast=lexical.contrast or near.contrast)
+
+    def _static_pools(self) -> Iterator[tuple[Pool, ReasonOf]]:
+        if self._leakage is not None:
+            yield self._test, _leaks
+        if self._duplicate is not None:
+            yield self._train, _repeats
+
+    def _first(
+        self, pool: Pool, matches: list[Match], stage: str, threshold: float | None, candidate: Candidate,
+        reason: ReasonOf,
+    ) -> Verdict:  # fmt: skip
+        """The objection of the nearest row that is at or above the threshold and no mere contrast."""
+        contrast = None
+        for found in matches:
+            if threshold is None or found.similarity < threshold:
+                break
+            row = pool.row(found.place)
+            if not (self._keeps_contrast and reason is _repeats and _is_contrast(candidate.text, row.text)):
+                return Verdict(_rejection(pool, found, stage, threshold, candidate, reason))
+            contrast = contrast or {"pool": pool.name, "id": row.id, "similarity": found.similarity, "stage": stage}
+        return Verdict(contrast=contrast)
 
 
-ReasonOf = Callable[[bool, bool], Reason]
+def _stages(check: DuplicateCheck | LeakageCheck | None) -> Stages:
+    if check is None:
+        return _OFF
+    finds_all = isinstance(check, DuplicateCheck) and check.contrast is not None
+    return Stages(check.lexical, check.threshold if check.near else None, finds_all)
+
+
+def _is_contrast(one: str, other: str) -> bool:
+    return is_contrast(normalise(one), normalise(other))
 
 
 def _leaks(is_exact: bool, is_other_label: bool) -> Reason:
@@ -113,41 +189,27 @@ def _repeats(is_exact: bool, is_other_label: bool) -> Reason:
     return Reason.EXACT_DUPLICATE if is_exact else Reason.NEAR_DUPLICATE
 
 
-def _judge(pool: Pool, candidate: Candidate, vector: Vector | None, threshold: float, reason: ReasonOf) -> Verdict:
-    """The pool's objection, and the nearest row where vectors count."""
-    place = pool.exact(candidate.text)
-    if place is not None:
-        return _rejection(pool, place, 1.0, "exact", 1.0, candidate, reason), None
-    found = pool.nearest(vector)
-    if found is None:
-        return None, None
-    place, similarity = found
-    nearest = Nearest(pool.row(place)[0], round(similarity, 4), pool.name)
-    if similarity < threshold:
-        return None, nearest
-    return _rejection(pool, place, similarity, "near", threshold, candidate, reason), nearest
+def _nearest(pool: Pool, matches: list[Match]) -> Nearest | None:
+    if not matches:
+        return None
+    return Nearest(pool.row(matches[0].place).id, round(matches[0].similarity, 4), pool.name)
 
 
 def _rejection(
-    pool: Pool, place: int, similarity: float, stage: str, threshold: float, candidate: Candidate, reason: ReasonOf
+    pool: Pool, found: Match, stage: str, threshold: float, candidate: Candidate, reason: ReasonOf
 ) -> Rejection:
-    row_id, label, text = pool.row(place)
+    row = pool.row(found.place)
     evidence = {
-        "pool": pool.name,
-        "id": row_id,
-        "label": label,
-        "text": text,
-        "similarity": similarity,
+        "pool": "seeds" if pool.name == "train" and row.id in candidate.seeds else pool.name,
+        "id": row.id,
+        "label": row.label,
+        "text": row.text,
+        "similarity": found.similarity,
         "stage": stage,
         "threshold": threshold,
     }
-    return Rejection(reason(stage == "exact", label != candidate.label), evidence)
+    return Rejection(reason(stage == "exact", row.label != candidate.label), evidence)
 
 
 def _fill(pool: Pool, rows: Sequence[Row], vectors: npt.NDArray[np.float16] | None) -> None:
-    for i, row in enumerate(rows):
-        pool.add(row.id, row.label, row.text, None if vectors is None else vectors[i])
-
-
-def _form(text: str) -> bytes:
-    return blake2b(normalise(text).encode("utf-8", "replace"), digest_size=16).digest()
+    pool.add_all([(PoolRow(row.id, row.label, row.text), normalise(row.text)) for row in rows], vectors)

@@ -1,24 +1,39 @@
-"""Exact nearest neighbour by cosine over a growing set of vectors.
+"""Exact search, among a growing set of vectors, for the nearest one at or above a cosine.
 
-No approximate graph: a missed neighbour is a broken promise. A scan in float32 finds the few rows that could be
-nearest, and float64 settles which is. Vectors are float16, as the journal stores them, so that this last step has no
-rounding to speak of: all values are multiples of 2^-24, products multiples of 2^-48, and the sum of a unit vector's
-fits the 53 bits of a float64 whole. The dot product is therefore the same in any order of summing, of the two
-arguments and of the blocks, and anybody can compute it again from the stored bytes.
+No approximate graph: a missed neighbour is a broken promise. Short forms of the vectors (`fold`), grouped by direction
+(`sectors`), leave a handful of rows that could be near enough; float64 settles which is. Vectors are float16, as the
+journal stores them, so that this last step has no rounding to speak of: all values are multiples of 2^-24, products
+multiples of 2^-48, and the sum of a unit vector's fits the 53 bits of a float64 whole. The dot product is therefore the
+same in any order of summing, of the two arguments and of the blocks, and anybody can compute it again from the stored
+bytes.
+
+Below its threshold the index knows nothing: the nearest row of a text that is like no other has to be searched for
+among all of them, and nobody is served by it.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-# A hundred times what float32 can err in a sum of 384 products of unit vectors.
-_SCAN_ERROR = 1e-4
-_FIRST_CAPACITY = 256
-_BLOCK_ROWS = 65_536
+from synthgen.dedup.fold import SCAN_ERROR, Doubles, Floats, as_unit, fitted, whole
+from synthgen.dedup.sectors import Centres, choose_centres
+from synthgen.dedup.segments import Recent, Sorted
+
+CHUNK_ROWS = 32_768
+FIRST_FIT_ROWS = 1024
+FIRST_SORT_ROWS = 16_384
+LEAST_RECENT_ROWS = 8192
+_REFIT_GROWTH = 4
+_SAMPLE_ROWS = 16_384
+VERIFY_ROWS = 4096
+
+Vectors = npt.NDArray[np.float16]
+Places = npt.NDArray[np.int64]
 
 
 class Neighbour(NamedTuple):
@@ -31,48 +46,144 @@ class Neighbour(NamedTuple):
 class VectorIndex:
     """A growing set of vectors.
 
+    A vector costs two bytes a dimension, and its short form (33 to 129 numbers) four bytes each.
+
     Args:
         dimensions: Length of each vector.
+        at_least: Cosine from which on neighbours are found, above 0.
     """
 
-    def __init__(self, dimensions: int) -> None:
-        # float16 values as float32, exactly: what the scan multiplies and what decides are the same numbers.
-        self._vectors = np.zeros((_FIRST_CAPACITY, dimensions), dtype=np.float32)
-        self._scales = np.zeros(_FIRST_CAPACITY, dtype=np.float32)
+    def __init__(self, dimensions: int, at_least: float) -> None:
+        if not 0 < at_least <= 1:
+            raise ValueError(f"at_least must be above 0 and at most 1, not {at_least}")
+        self._dimensions, self._at_least = dimensions, at_least
+        self._chunks: list[Vectors] = []
         self._count = 0
+        self._fold = whole(dimensions)
+        self._next_fit = FIRST_FIT_ROWS
+        self._sorted: Sorted | None = None
+        self._recent = Recent(0, self._fold.width)
 
     def __len__(self) -> int:
         return self._count
 
-    def add(self, vectors: npt.NDArray[np.float16]) -> None:
+    def add(self, vectors: Vectors) -> None:
         """Append vectors, shape (n, dimensions) or (dimensions,)."""
-        rows = np.atleast_2d(vectors).astype(np.float32)
-        needed = self._count + len(rows)
-        if needed > len(self._vectors):
-            capacity = max(needed, 2 * len(self._vectors))
-            self._vectors = _grown(self._vectors, capacity)
-            self._scales = _grown(self._scales, capacity)
-        self._vectors[self._count : needed] = rows
-        self._scales[self._count : needed] = _scales(rows)
-        self._count = needed
+        rows = np.atleast_2d(np.asarray(vectors, dtype=np.float16))
+        for start in range(0, len(rows), CHUNK_ROWS):
+            part = rows[start : start + CHUNK_ROWS]
+            self._store(part)
+            self._recent.add(self._fold.fold(as_unit(part)))
+        if self._count >= self._next_fit:
+            self._refit()
+        elif self._sorted is not None and len(self._recent) > LEAST_RECENT_ROWS + len(self._sorted) // 8:
+            self._sort_in(self._sorted)
 
-    def nearest(self, vector: npt.NDArray[np.float16]) -> Neighbour | None:
-        """The nearest vector, the earliest of equals; None where there is none."""
-        if not self._count:
-            return None
-        query = vector.astype(np.float32)
-        scores = self._scan(query) * _scales(query[None, :])[0]
-        close = np.flatnonzero(scores >= scores.max() - _SCAN_ERROR)
-        found = (Neighbour(int(place), cosine(query, self._vectors[place])) for place in close)
-        return max(found, key=lambda neighbour: (neighbour.similarity, -neighbour.place))
+    def nearest(self, vector: Vectors) -> Neighbour | None:
+        """The nearest vector at or above the threshold, the earliest of equals; None where there is none."""
+        return self.nearest_each(vector[None, :])[0]
 
-    def _scan(self, query: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        scores = np.empty(self._count, dtype=np.float32)
-        for start in range(0, self._count, _BLOCK_ROWS):
-            end = min(start + _BLOCK_ROWS, self._count)
-            np.matmul(self._vectors[start:end], query, out=scores[start:end])
-        scores *= self._scales[: self._count]
-        return scores
+    def nearest_each(self, vectors: Vectors) -> list[Neighbour | None]:
+        """As `nearest`, for each of a batch, shape (n, dimensions); 64 to 512 at once are much cheaper than one."""
+        return [found[0] if found else None for found in self._search(vectors, only_nearest=True)]
+
+    def close(self, vector: Vectors) -> list[Neighbour]:
+        """All vectors at or above the threshold, the nearest first and the earliest of equals."""
+        return self._search(vector[None, :], only_nearest=False)[0]
+
+    def vectors(self, places: Places) -> Vectors:
+        """The vectors at `places`, shape (n, dimensions)."""
+        found = np.empty((len(places), self._dimensions), dtype=np.float16)
+        chunks = places // CHUNK_ROWS
+        for chunk in np.unique(chunks):
+            wanted = chunks == chunk
+            found[wanted] = self._chunks[chunk][places[wanted] % CHUNK_ROWS]
+        return found
+
+    # --- searching ---------------------------------------------------------------------------------------------
+
+    def _search(self, vectors: Vectors, *, only_nearest: bool) -> list[list[Neighbour]]:
+        found: list[list[Neighbour]] = [[] for _ in vectors]
+        if not self._count or not len(vectors):
+            return found
+        unit = as_unit(vectors)
+        pairs = list(self._close_pairs(unit, self._fold.fold(unit)))
+        if pairs:
+            queries, places = (np.concatenate(column) for column in zip(*pairs, strict=True))
+            for query, place in self._settled(unit, queries, places, only_nearest):
+                similarity = cosine(vectors[query], self._vector(place))
+                if similarity >= self._at_least:
+                    found[query].append(Neighbour(place, similarity))
+        return [sorted(close, key=lambda n: (-n.similarity, n.place)) for close in found]
+
+    def _close_pairs(self, unit: Doubles, heads: Floats) -> Iterator[tuple[Places, Places]]:
+        """Queries and places of which the bound says that they could be near enough."""
+        floor = np.float32(self._at_least - SCAN_ERROR)
+        yield from self._recent.search(heads, floor)
+        if self._sorted is not None:
+            yield from self._sorted.search(unit, heads, self._at_least, floor)
+
+    def _settled(self, unit: Doubles, queries: Places, places: Places, only_nearest: bool) -> Iterator[tuple[int, int]]:
+        """Those pairs that are near enough but for rounding, or only each query's nearest but for rounding."""
+        rough, short = np.empty(len(places), dtype=np.float32), unit.astype(np.float32)
+        for start in range(0, len(places), VERIFY_ROWS):
+            part = slice(start, start + VERIFY_ROWS)
+            rough[part] = rough_cosines(self.vectors(places[part]), short[queries[part]])
+        floor = np.full(len(unit), self._at_least, dtype=np.float32)
+        if only_nearest:
+            np.maximum.at(floor, queries, rough)
+        is_close = rough >= floor[queries] - 2 * SCAN_ERROR
+        yield from zip(queries[is_close].tolist(), places[is_close].tolist(), strict=True)
+
+    def _vector(self, place: int) -> Vectors:
+        row: Vectors = self._chunks[place // CHUNK_ROWS][place % CHUNK_ROWS]
+        return row
+
+    # --- growing -----------------------------------------------------------------------------------------------
+
+    def _store(self, rows: Vectors) -> None:
+        while len(rows):
+            within = self._count % CHUNK_ROWS
+            if within == 0:
+                self._chunks.append(np.empty((CHUNK_ROWS, self._dimensions), dtype=np.float16))
+            part = rows[: CHUNK_ROWS - within]
+            self._chunks[-1][within : within + len(part)] = part
+            self._count += len(part)
+            rows = rows[len(part) :]
+
+    def _refit(self) -> None:
+        """Choose basis and centres anew by what the rows have become, and fold and sort them all again."""
+        self._next_fit = _REFIT_GROWTH * self._count
+        places = np.linspace(0, self._count - 1, min(self._count, _SAMPLE_ROWS)).astype(np.int64)
+        sample = as_unit(self.vectors(places))
+        self._fold = fitted(sample, self._at_least)
+        if self._count < FIRST_SORT_ROWS:
+            self._recent = Recent(0, self._fold.width)
+            self._recent.add(self._fold.fold(as_unit(self.vectors(np.arange(self._count)))))
+            return
+        centres = choose_centres(sample, self._fold.fold(sample), self._count)
+        self._recent, self._sorted = Recent(self._count, self._fold.width), None  # gives the old memory back first
+        self._sorted = Sorted(centres, *self._assigned(centres, 0))
+
+    def _sort_in(self, before: Sorted) -> None:
+        """Move the recent rows to the sorted ones."""
+        recent = self._assigned(before.centres, self._count - len(self._recent))
+        self._recent = Recent(self._count, self._fold.width)
+        self._sorted = before.grown(*recent)
+
+    def _assigned(
+        self, centres: Centres, since: int
+    ) -> tuple[Floats, npt.NDArray[np.int32], npt.NDArray[np.int32], Floats]:
+        """Short forms, places, centres and angles of the rows from `since` on."""
+        count = self._count - since
+        heads = np.empty((count, self._fold.width), dtype=np.float32)
+        chosen, angles = np.empty(count, dtype=np.int32), np.empty(count, dtype=np.float32)
+        for start in range(0, count, VERIFY_ROWS):
+            part = slice(start, min(start + VERIFY_ROWS, count))
+            unit = as_unit(self.vectors(np.arange(since + part.start, since + part.stop)))
+            heads[part] = self._fold.fold(unit)
+            chosen[part], angles[part] = centres.assign(unit, heads[part])
+        return heads, np.arange(since, self._count, dtype=np.int32), chosen, angles
 
 
 def cosine(one: npt.NDArray[np.floating], other: npt.NDArray[np.floating]) -> float:
@@ -82,13 +193,9 @@ def cosine(one: npt.NDArray[np.floating], other: npt.NDArray[np.floating]) -> fl
     return float(a @ b) / length if length else 0.0
 
 
-def _scales(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """One over each row's length, 0 for a zero row."""
-    lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))
-    return np.asarray(np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0), dtype=np.float32)
-
-
-def _grown(array: npt.NDArray[np.float32], capacity: int) -> npt.NDArray[np.float32]:
-    grown = np.zeros((capacity, *array.shape[1:]), dtype=array.dtype)
-    grown[: len(array)] = array
-    return grown
+def rough_cosines(rows: Vectors, units: Floats) -> Floats:
+    """Of each row and the unit vector beside it, to within the scan's error."""
+    wide = rows.astype(np.float32)
+    lengths = np.sqrt(np.einsum("ij,ij->i", wide, wide))
+    products = np.einsum("ij,ij->i", wide, units)
+    return np.asarray(np.divide(products, lengths, out=np.zeros_like(products), where=lengths > 0))

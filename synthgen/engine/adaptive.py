@@ -172,7 +172,7 @@ class AdaptiveLimit:
         if self._cycle is None:
             self._cycle = (now, 0)
         self._cycle = (self._cycle[0], self._cycle[1] + 1)
-        is_held = self._is_held
+        is_held = self._stage is None and (self.rate.is_held or self._places.is_held)
         if is_held:
             self._held_sent += 1
             if self._held_sent > HELD_SENDS_KEPT:  # older ones count half
@@ -228,14 +228,14 @@ class AdaptiveLimit:
         held = self._held_ratio
         if held > usual:
             usual, chance = held, math.sqrt(held * (1 - held) * sent)
-        if self._is_held:  # only more than any small background is a new limit
+        if self._is_held_deep:  # only more than any small background is a new limit
             return throttled >= max(3.0, 2 * LEAST_BACKGROUND_RATIO * sent)
         return throttled >= max(1.0, TOLERATED_RATIO * sent + usual * sent + chance)
 
     @property
-    def _is_held(self) -> bool:
+    def _is_held_deep(self) -> bool:
         """Whether a bound is kept so far down that what is refused now has another cause."""
-        return self.rate.is_held or self._places.is_held
+        return self.rate.is_held_deep or self._places.is_held_deep
 
     @property
     def _held_ratio(self) -> float:

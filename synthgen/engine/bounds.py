@@ -33,8 +33,14 @@ class Bound:
 
     @property
     def is_held(self) -> bool:
-        """Whether it is kept far below where it was met: what is refused now is not refused because of it."""
-        return self._is_deep and self._used_s < 0.5 * self._hold_s
+        """Whether it is kept below where it was met, since a moment ago: little that is refused now is refused
+        because of it."""
+        return self.value is not None and self._used_s < 0.5 * self._hold_s
+
+    @property
+    def is_held_deep(self) -> bool:
+        """Whether it is kept far below where it was met: nothing that is refused now is refused because of it."""
+        return self._is_deep and self.is_held
 
     def meet(self, passed: float, *, hold_s: float | None = None, is_deep: bool = False) -> None:
         """`passed` was let through, more was not. With `hold_s` it took that long to find out: growth is as slow.

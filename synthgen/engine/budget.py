@@ -41,10 +41,14 @@ class Budget:
     Args:
         config: The job's bounds.
         spent: What earlier sessions of the run spent.
+
+    Attributes:
+        is_bounded: Whether anything but time is bounded.
     """
 
     def __init__(self, config: BudgetConfig, *, spent: Spend) -> None:
         self._config = config
+        self.is_bounded = (config.max_usd, config.max_tokens, config.max_requests) != (None, None, None)
         self.spent = spent
         self.reserved = Spend()
         self._lease = Spend()
@@ -64,12 +68,6 @@ class Budget:
         """Turn a reservation into what was really spent."""
         self.reserved -= estimate
         self.spent += actual
-
-    @property
-    def is_bounded(self) -> bool:
-        """Whether anything but time is bounded."""
-        config = self._config
-        return (config.max_usd, config.max_tokens, config.max_requests) != (None, None, None)
 
     def next_lease(self) -> Spend | None:
         """What the journal should hold against a crash, where what it holds is too little or far too much.

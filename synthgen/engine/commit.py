@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from synthgen.dedup import Deduplicator
 from synthgen.engine.demand import ClassDemand, Demand
 from synthgen.engine.evaluate import Judged, Landed
@@ -74,13 +77,13 @@ class Committer:
 
     def _decide(self, item: Judged, *, has_room: bool) -> Decision:
         candidate = item.candidate
-        rejection, nearest = judge_among_accepted(self._dedup, item)
+        rejection, nearest, results = judge_among_accepted(self._dedup, item)
         if rejection is None and not has_room:
             rejection = Rejection(Reason.SURPLUS, {})
         if rejection is None:
             self._dedup.accept(candidate, item.vector)
         vector = None if item.vector is None else item.vector.tobytes()
-        return Decision(candidate, rejection, nearest, vector, item.results)
+        return Decision(candidate, rejection, nearest, vector, results)
 
     def _tell(self, account: ClassDemand, landed: Landed, decisions: list[Decision]) -> None:
         for decision in decisions:
@@ -106,11 +109,15 @@ class Committer:
             self._observe(ClassStarved(account.label, account.accepted, account.target, len(recent), sum(recent)))
 
 
-def judge_among_accepted(dedup: Deduplicator, item: Judged) -> tuple[Rejection | None, Nearest | None]:
-    """What stands against an item when everything accepted before it counts too, and its nearest row of all pools."""
+def judge_among_accepted(
+    dedup: Deduplicator, item: Judged
+) -> tuple[Rejection | None, Nearest | None, Mapping[str, Any]]:
+    """What stands against an item when everything accepted before it counts too, its nearest row of all pools, and
+    what the checks found."""
     if item.rejection is not None:
-        return item.rejection, item.nearest
-    rejection, nearest = dedup.judge_accepted(item.candidate, item.vector)
+        return item.rejection, item.nearest, item.results
+    verdict = dedup.judge_accepted(item.candidate, item.vector)
+    nearest = verdict.nearest
     if nearest is None or (item.nearest is not None and item.nearest.similarity >= nearest.similarity):
         nearest = item.nearest
-    return rejection, nearest
+    return verdict.rejection, nearest, item.with_contrast(verdict)

@@ -7,9 +7,10 @@ How much is asked ahead changes only what is bought, never which rows are accept
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from synthgen.job import StarvationConfig
@@ -36,6 +37,7 @@ class ClassDemand:
             bring; None while its answer has not come.
         recent: Rows accepted from each of the last answers.
         is_starved: Whether it was given up.
+        changed: Told after every change of the account.
     """
 
     label: str
@@ -48,6 +50,7 @@ class ClassDemand:
     waiting: dict[int, float | None] = field(default_factory=dict)
     recent: deque[int] = field(default_factory=deque)
     is_starved: bool = False
+    changed: Callable[[ClassDemand], None] = lambda _: None
     _answers: int = 0
     _brought: int = 0
     _known_rows: float = 0.0
@@ -104,31 +107,37 @@ class ClassDemand:
         """Account for a slot that was asked."""
         self.waiting[ordinal] = None
         self._unanswered += 1
+        self.changed(self)
 
     def note_stored(self, ordinal: int) -> None:
         """Account for a slot whose answer the journal holds: until it was looked at, nobody knows what is missing."""
-        self.note_asked(ordinal)
         self._unread.add(ordinal)
+        self.note_asked(ordinal)
 
     def note_read(self, ordinal: int) -> None:
         """A stored answer was looked at; it may have to be asked again."""
-        self._unread.discard(ordinal)
+        if ordinal in self._unread:
+            self._unread.discard(ordinal)
+            self.changed(self)
 
     def note_landed(self, ordinal: int, rows: float) -> None:
         """Account for an answer that came, with the rows that survived so far."""
         self._forget(ordinal)
         self.waiting[ordinal] = rows
         self._known_rows += rows
+        self.changed(self)
 
     def note_doubted(self, ordinal: int) -> None:
         """Account for a slot that may never be answered: no row is expected of it."""
         if self.waiting.get(ordinal, 0.0) is None:
             self.waiting[ordinal] = 0.0
             self._unanswered -= 1
+            self.changed(self)
 
     def note_withdrawn(self, ordinal: int) -> None:
         """Account for an answer that is not enough: its slot is to be asked again, in another session."""
         self._forget(ordinal)
+        self.changed(self)
 
     def _forget(self, ordinal: int) -> None:
         rows = self.waiting.pop(ordinal, 0.0)
@@ -144,13 +153,13 @@ class ClassDemand:
         self.committed += 1
         self.next_ask = max(self.next_ask, self.committed)
         self.accepted += accepted
-        if is_failed:
-            return
-        self._answers += 1
-        self._brought += accepted
-        self.recent.append(accepted)
-        if len(self.recent) > self.starvation.patience:
-            self.recent.popleft()
+        if not is_failed:
+            self._answers += 1
+            self._brought += accepted
+            self.recent.append(accepted)
+            if len(self.recent) > self.starvation.patience:
+                self.recent.popleft()
+        self.changed(self)
 
     def has_collapsed(self) -> bool:
         """Whether the last `patience` answers brought less than `min_yield_ratio` of the rows asked for."""
@@ -169,6 +178,10 @@ class ClassDemand:
 class Demand:
     """All classes together, in the order of the plan.
 
+    What a request costs does not grow with the number of classes: both orders (what is judged next, what is asked next)
+    are heaps whose entries are only looked at, and mended, when they come to the top. A place in either only ever
+    moves back. A class of which nothing is wanted is set aside until its account changes.
+
     Args:
         order: The plan's interleaving.
         classes: One account for each class of `order`.
@@ -181,6 +194,15 @@ class Demand:
     ) -> None:
         self._order, self.classes, self._window = order, classes, window
         self._left = math.inf if most is None else most
+        self._judged_next = [(order.place(c.label, c.committed), c.label) for c in classes.values()]
+        self._asked_next = [(order.place(c.label, c.next_ordinal()), c.label) for c in classes.values()]
+        heapq.heapify(self._judged_next)
+        heapq.heapify(self._asked_next)
+        self._set_aside: set[str] = set()
+        self._waiting = {c.label: len(c.waiting) for c in classes.values()}
+        self._waiting_in_all = sum(self._waiting.values())
+        for account in classes.values():
+            account.changed = self._note_changed
 
     @property
     def is_used_up(self) -> bool:
@@ -192,16 +214,26 @@ class Demand:
 
     def head(self) -> ClassDemand | None:
         """The class whose slot is judged next; None where nothing is left to do."""
-        return min(self.open_classes(), key=lambda c: self._order.place(c.label, c.committed), default=None)
+        heap = self._judged_next
+        while heap:
+            place, label = heap[0]
+            account = self.classes[label]
+            now = self._order.place(label, account.committed)
+            if not account.is_open:
+                heapq.heappop(heap)
+            elif now != place:
+                heapq.heapreplace(heap, (now, label))
+            else:
+                return account
+        return None
 
     def take(self) -> tuple[str, int] | None:
         """The next slot worth asking, now counted as waiting; None where enough is on its way."""
         if self.is_used_up:
             return None
-        if sum(len(c.waiting) for c in self.classes.values()) >= self._window and not self.is_head_missing():
+        if self._waiting_in_all >= self._window and not self.is_head_missing():
             return None
-        wanted = (c for c in self.open_classes() if c.is_wanted() or self._is_missing(c))
-        chosen = min(wanted, key=lambda c: self._order.place(c.label, c.next_ordinal()), default=None)
+        chosen = self._next_wanted()
         if chosen is None:
             return None
         ordinal = chosen.next_ordinal()
@@ -213,6 +245,30 @@ class Demand:
         """Whether the slot that is judged next has neither an answer nor a request on its way."""
         head = self.head()
         return head is not None and self._is_missing(head)
+
+    def _next_wanted(self) -> ClassDemand | None:
+        """Of the classes of which more is wanted, the one whose turn is next."""
+        heap = self._asked_next
+        while heap:
+            place, label = heap[0]
+            account = self.classes[label]
+            now = self._order.place(label, account.next_ordinal())
+            if now != place:
+                heapq.heapreplace(heap, (now, label))
+            elif account.is_open and (account.is_wanted() or self._is_missing(account)):
+                return account
+            else:
+                heapq.heappop(heap)
+                self._set_aside.add(label)
+        return None
+
+    def _note_changed(self, account: ClassDemand) -> None:
+        label = account.label
+        self._waiting_in_all += len(account.waiting) - self._waiting[label]
+        self._waiting[label] = len(account.waiting)
+        if label in self._set_aside and account.is_open:
+            self._set_aside.remove(label)
+            heapq.heappush(self._asked_next, (self._order.place(label, account.next_ordinal()), label))
 
     @staticmethod
     def _is_missing(account: ClassDemand) -> bool:

@@ -6,11 +6,13 @@ A call that must be asked again leaves its place in flight and waits in a heap, 
 
 from __future__ import annotations
 
+import asyncio
 import heapq
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import anyio
 from anyio.abc import TaskGroup
@@ -18,6 +20,7 @@ from anyio.abc import TaskGroup
 from synthgen.engine.adaptive import Ticket
 from synthgen.engine.blueprint import SlotMaker
 from synthgen.engine.budget import Budget, Spend
+from synthgen.engine.clock import loop_clock
 from synthgen.engine.demand import Demand
 from synthgen.engine.endpoint import Endpoint
 from synthgen.engine.events import BudgetState, EndpointPaused, LimitChanged, Observer, RequestSettled
@@ -58,27 +61,33 @@ class Work:
     shunned_until: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """What a call that is out has taken.
+@dataclass(slots=True, eq=False)
+class Call:
+    """One request on its way.
 
     Attributes:
-        most: Reserved from the budget.
+        endpoint: Where.
+        work: What for.
+        most: Reserved from the budget, where there is one.
         likely_tokens: Taken from the token rate.
         ticket: What the endpoint's limits noted.
+        latency_s: How long it took, once it is over.
     """
 
+    endpoint: Endpoint
+    work: Work
     most: Spend
     likely_tokens: int
     ticket: Ticket
+    latency_s: float = 0.0
 
 
-OnAnswer = Callable[[Work, Completion], Awaitable[None]]
+OnAnswer = Callable[[Work, Completion], None]
 OnFailed = Callable[[Slot], None]
 
 
 class Dispatcher:
-    """Keeps every endpoint as busy as its limits, the budget and the demand allow.
+    """Keeps every endpoint as busy as its limits, the budget and the demand allow. Made on the running loop.
 
     Args:
         demand: What is wanted.
@@ -110,6 +119,7 @@ class Dispatcher:
         on_failed: OnFailed,
     ) -> None:
         self._demand, self._slots, self._endpoints = demand, slots, endpoints
+        self._clock = loop_clock()
         self._retry, self._budget, self._writer, self._stop = retry, budget, writer, stop
         self._changed, self._observe = changed, observe
         self._on_answer, self._on_failed = on_answer, on_failed
@@ -120,6 +130,7 @@ class Dispatcher:
         self._latencies: deque[float] = deque(maxlen=LATENCIES_KEPT)
         self._budget_told_at = float("-inf")
         self._leasing = anyio.Lock(fast_acquire=True)
+        self._idle_callers: list[asyncio.Future[Call]] = []
         self.in_flight = 0
 
     @property
@@ -145,7 +156,7 @@ class Dispatcher:
                 return
             likely_tokens = endpoint.likely_tokens(work.request)
             await endpoint.limits.take_tokens(likely_tokens)
-            most = endpoint.most(work.request)
+            most = endpoint.most(work.request) if self._budget.is_bounded else Spend()
             if not await self._reserve(most):
                 endpoint.limits.release()
                 return
@@ -157,15 +168,15 @@ class Dispatcher:
             endpoint.sent += 1
             if len(self._endpoints) > 1:
                 self._changed.notify()  # others may have waited for this one to take its share
-            calls.start_soon(self._call, endpoint, work, Sent(most, likely_tokens, endpoint.limits.sent()))
+            self._hand_over(Call(endpoint, work, most, likely_tokens, endpoint.limits.sent()), calls)
 
     def ask_again(self, work: Work, answer: str, complaint: str) -> None:
         """Ask a slot again, showing the model its own answer and what was wrong with it."""
         prompt = work.slot.request.prompt
         messages = (*prompt.messages, Message("assistant", answer), Message("user", complaint))
         request = replace(work.slot.request, prompt=replace(prompt, messages=messages))
-        again = Work(work.slot, work.step + 1, request, Tries(anyio.current_time()))
-        self._push(again, group=work.slot.draft.model_index, at=anyio.current_time())
+        again = Work(work.slot, work.step + 1, request, Tries(self._clock()))
+        self._push(again, group=work.slot.draft.model_index, at=self._clock())
 
     # --- choosing ----------------------------------------------------------------------------------------------
 
@@ -184,14 +195,14 @@ class Dispatcher:
     def _look_again_s(self, endpoint: Endpoint, *, has_to_yield: bool) -> float | None:
         """Seconds until there may be work without anything having changed; None where there will not."""
         waiting = self._again[endpoint.group]
-        due_s = waiting[0][0] - anyio.current_time() if waiting else float("inf")
+        due_s = waiting[0][0] - self._clock() if waiting else float("inf")
         if has_to_yield or due_s <= 0:  # another has the first say, for a moment
             return LOOK_AGAIN_S
         return due_s if waiting else None
 
     def _ready(self, endpoint: Endpoint) -> Work | None:
         """Work that is due to be asked again, here."""
-        now, waiting = anyio.current_time(), self._again[endpoint.group]
+        now, waiting = self._clock(), self._again[endpoint.group]
         passed_over: list[tuple[float, int, Work]] = []
         found: Work | None = None
         while found is None and waiting and waiting[0][0] <= now and len(passed_over) < MOST_PASSED_OVER:
@@ -224,7 +235,7 @@ class Dispatcher:
             if taken is None:
                 return None
             slot = self._slots.make(*taken)
-            work = Work(slot, 0, slot.request, Tries(anyio.current_time()))
+            work = Work(slot, 0, slot.request, Tries(self._clock()))
             self._backlog[slot.draft.model_index].append(work)
             if slot.draft.model_index != group:
                 self._changed.notify()
@@ -239,6 +250,8 @@ class Dispatcher:
 
     async def _reserve(self, most: Spend) -> bool:
         """Wait until the budget has room and the journal holds a lease for it; False where there never will be."""
+        if not self._budget.is_bounded:
+            return True
         while not self._stop.is_set:
             bound = self._budget.reserve(most)
             if bound is None:
@@ -258,45 +271,63 @@ class Dispatcher:
                 await self._writer.write(Lease(lease.requests, lease.usage))
 
     def _settle(self, most: Spend, actual: Spend) -> None:
+        if not self._budget.is_bounded:
+            return
         self._budget.settle(most, actual)
         lease = self._budget.next_lease()
         if lease is not None:  # far too much is held: the journal is told with the next commit
             self._writer.queue(Lease(lease.requests, lease.usage))
-        now = anyio.current_time()
-        if self._budget.is_bounded and now - self._budget_told_at >= BUDGET_TOLD_EVERY_S:
+        now = self._clock()
+        if now - self._budget_told_at >= BUDGET_TOLD_EVERY_S:
             self._budget_told_at = now
             self._observe(BudgetState(self._budget.spent, self._budget.reserved, self._budget.used_ratio))
 
     # --- calling -----------------------------------------------------------------------------------------------
 
-    async def _call(self, endpoint: Endpoint, work: Work, sent: Sent) -> None:
-        work.tries.attempts += 1
-        started = anyio.current_time()
-        outcome = await endpoint.ask(work.request)
-        latency_s = anyio.current_time() - started
-        try:
-            if isinstance(outcome, Answer):
-                endpoint.limits.passed(sent.ticket, latency_s, outcome.headers)
-                await self._settle_answer(endpoint, work, sent, outcome, latency_s)
-            else:
-                self._note_failure(endpoint, sent.ticket, outcome, latency_s)
-                await self._settle_failure(endpoint, work, sent, outcome, latency_s)
-        finally:
-            # Only now, with the answer durable: what a crash can cost is never more than the places in flight.
-            endpoint.limits.release()
-            self.in_flight -= 1
-            self._tell_limits(endpoint)
-            self._changed.notify()
+    def _hand_over(self, call: Call, calls: TaskGroup) -> None:
+        """Give a call to a caller that has nothing to do, or to a new one: a task a place in flight, not a request."""
+        while self._idle_callers:
+            caller = self._idle_callers.pop()
+            if not caller.done():
+                caller.set_result(call)
+                return
+        calls.start_soon(self._make_calls, call)
 
-    async def _settle_answer(
-        self, endpoint: Endpoint, work: Work, sent: Sent, answer: Answer, latency_s: float
-    ) -> None:
+    async def _make_calls(self, call: Call) -> None:
+        """Make one call after the other, for as long as the run lasts."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._call(call)
+            waiting = loop.create_future()
+            self._idle_callers.append(waiting)
+            call = await waiting
+
+    async def _call(self, call: Call) -> None:
+        """Ask, and have what came of it written down; what follows from it follows once it is durable."""
+        call.work.tries.attempts += 1
+        started = self._clock()
+        outcome = await call.endpoint.ask(call.work.request)
+        call.latency_s = self._clock() - started
+        if isinstance(outcome, Answer):
+            self._take_answer(call, outcome)
+        else:
+            self._take_failure(call, outcome)
+
+    def _free_place(self, endpoint: Endpoint) -> None:
+        """Only with the answer durable: what a crash can cost is never more than the places in flight."""
+        endpoint.limits.release()
+        self.in_flight -= 1
+        self._tell_limits(endpoint)
+        self._changed.notify()
+
+    def _take_answer(self, call: Call, answer: Answer) -> None:
+        endpoint, work, slot = call.endpoint, call.work, call.work.slot
         usage = endpoint.priced(answer.usage)
-        endpoint.limits.settle_tokens(estimate=sent.likely_tokens, used=usage.total_tokens)
-        endpoint.breaker.passed(anyio.current_time())
+        endpoint.limits.passed(call.ticket, call.latency_s, answer.headers)
+        endpoint.limits.settle_tokens(estimate=call.likely_tokens, used=usage.total_tokens)
+        endpoint.breaker.passed(self._clock())
         endpoint.note_answer(work.request, usage)
-        self._latencies.append(latency_s)
-        slot = work.slot
+        self._latencies.append(call.latency_s)
         completion = Completion(
             slot_id=slot.id,
             label=slot.label,
@@ -308,24 +339,27 @@ class Dispatcher:
             model=answer.model,
             endpoint=endpoint.name,
             attempts=work.tries.attempts,
-            latency_s=latency_s,
+            latency_s=call.latency_s,
             answered_at=time.time(),
             draft={"seeds": [seed.id for seed in slot.draft.seeds], "attributes": dict(slot.draft.attributes)},
         )
-        await self._writer.write(completion)
-        self._settle(sent.most, Spend(1, usage))
-        self._tell(endpoint, work, "ok", latency_s, usage)
-        await self._on_answer(work, completion)
+        self._writer.queue(completion, then=partial(self._settle_answer, call, completion))
 
-    def _note_failure(self, endpoint: Endpoint, ticket: Ticket, failure: Failure, latency_s: float) -> None:
+    def _settle_answer(self, call: Call, completion: Completion) -> None:
+        self._settle(call.most, Spend(1, completion.usage))
+        self._tell(call, "ok", completion.usage)
+        self._on_answer(call.work, completion)
+        self._free_place(call.endpoint)
+
+    def _note_failure(self, call: Call, failure: Failure) -> None:
         """Tell the endpoint's limits and breaker what they can learn from a failure."""
-        now = anyio.current_time()
+        endpoint, ticket, now = call.endpoint, call.ticket, self._clock()
         match failure.kind:
             case FailureKind.THROTTLED:
                 endpoint.limits.throttled(ticket, failure.retry_after_s)
                 endpoint.breaker.passed(now)
             case FailureKind.REFUSED:
-                endpoint.limits.passed(ticket, latency_s, {})
+                endpoint.limits.passed(ticket, call.latency_s, {})
                 endpoint.breaker.passed(now)
             case FailureKind.TRANSIENT:
                 endpoint.limits.failed(ticket)
@@ -335,28 +369,27 @@ class Dispatcher:
             case FailureKind.FATAL:
                 endpoint.limits.failed(ticket)
 
-    async def _settle_failure(
-        self, endpoint: Endpoint, work: Work, sent: Sent, failure: Failure, latency_s: float
-    ) -> None:
-        spent = endpoint.possible_spend(failure, sent.most)
-        if spent.requests:
-            slot = work.slot
-            loss = Loss(
-                endpoint.name,
-                failure.code,
-                spent.requests,
-                spent.usage,
-                time.time(),
-                slot.label,
-                slot.ordinal,
-                work.step,
-            )
-            await self._writer.write(loss)  # before its reservation, and with it the lease, is free for another
-        self._settle(sent.most, spent)
-        endpoint.limits.settle_tokens(estimate=sent.likely_tokens, used=spent.usage.total_tokens)
-        self._tell(endpoint, work, failure.code, latency_s, Usage())
+    def _take_failure(self, call: Call, failure: Failure) -> None:
+        endpoint, work, slot = call.endpoint, call.work, call.work.slot
+        self._note_failure(call, failure)
+        most = call.most if self._budget.is_bounded else endpoint.most(work.request)
+        spent = endpoint.possible_spend(failure, most)
+        settle = partial(self._settle_failure, call, failure, spent)
+        if not spent.requests:
+            settle()
+            return
+        loss = Loss(
+            endpoint.name, failure.code, spent.requests, spent.usage, time.time(), slot.label, slot.ordinal, work.step
+        )
+        self._writer.queue(loss, then=settle)  # before its reservation, and with it the lease, is free for another
+
+    def _settle_failure(self, call: Call, failure: Failure, spent: Spend) -> None:
+        endpoint, work = call.endpoint, call.work
+        self._settle(call.most, spent)
+        endpoint.limits.settle_tokens(estimate=call.likely_tokens, used=spent.usage.total_tokens)
+        self._tell(call, failure.code, Usage())
         work.tries.transient += failure.kind is FailureKind.TRANSIENT
-        now = anyio.current_time()
+        now = self._clock()
         verdict, wait_s = self._retry.decide(failure, work.tries, now=now)
         match self._blame(endpoint, work, failure, verdict, now):
             case Verdict.AGAIN:
@@ -366,6 +399,7 @@ class Dispatcher:
             case Verdict.STOP_ENDPOINT:
                 self._push(work, group=endpoint.group, at=now)
                 self._take_down(endpoint, failure)
+        self._free_place(endpoint)
 
     def _blame(self, endpoint: Endpoint, work: Work, failure: Failure, verdict: Verdict, now: float) -> Verdict:
         """The verdict, where it is the request that failed; another, where it is the endpoint.
@@ -405,7 +439,7 @@ class Dispatcher:
         A long wait named by a throttled endpoint binds the endpoint while it lets nobody in (its limits see to that),
         not the one request: others are let in meanwhile, so the wait was not true of it.
         """
-        now = anyio.current_time()
+        now = self._clock()
         if failure.kind is FailureKind.THROTTLED:
             wait_s = min(wait_s, LONGEST_OWN_WAIT_S)
         work.shunned, work.shunned_until = endpoint, now + wait_s
@@ -448,15 +482,8 @@ class Dispatcher:
                 )
             )
 
-    def _tell(self, endpoint: Endpoint, work: Work, code: str, latency_s: float, usage: Usage) -> None:
+    def _tell(self, call: Call, code: str, usage: Usage) -> None:
+        slot = call.work.slot
         self._observe(
-            RequestSettled(
-                work.slot.label,
-                work.slot.ordinal,
-                endpoint.name,
-                code,
-                latency_s,
-                usage,
-                self.in_flight,
-            )
+            RequestSettled(slot.label, slot.ordinal, call.endpoint.name, code, call.latency_s, usage, self.in_flight)
         )

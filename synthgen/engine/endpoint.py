@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
-import anyio
 import orjson
 
 from synthgen.engine.breaker import Breaker
 from synthgen.engine.budget import Price, Spend
+from synthgen.engine.clock import Clock, loop_time
 from synthgen.engine.limits import EndpointLimits
 from synthgen.journal import LimitChange
 from synthgen.providers.protocol import Provider
@@ -42,6 +42,7 @@ class Endpoint:
         timeout_s: Seconds one call may take.
         weight: Its share of the work among endpoints of its group that have room.
         breaker: Whether it is worth asking.
+        clock: Seconds.
         sent: Requests sent.
         answers: Answers it gave in this session.
         last_answer_at: When the last one came, by the engine's clock.
@@ -56,6 +57,7 @@ class Endpoint:
     timeout_s: float
     weight: float = 1.0
     breaker: Breaker = field(default_factory=Breaker)
+    clock: Clock = loop_time
     sent: int = 0
     answers: int = 0
     last_answer_at: float = float("-inf")
@@ -121,7 +123,7 @@ class Endpoint:
 
     def priced(self, usage: Usage) -> Usage:
         """The same tokens, with what they cost here."""
-        return replace(usage, usd=self.price.of(usage))
+        return Usage(usage.input_tokens, usage.output_tokens, self.price.of(usage))
 
     def possible_spend(self, failure: Failure, estimate: Spend) -> Spend:
         """What a failed call may have cost: nothing where it was turned away, everything where nobody knows."""
@@ -141,7 +143,7 @@ class Endpoint:
         least = 0.0 if self.answers >= ANSWERS_TO_KNOW_TOKENS else 1.0
         self._tokens_a_byte = max(least, 1.25 * self._most_tokens_a_byte)
         self.refusals = 0
-        self.last_answer_at = anyio.current_time()
+        self.last_answer_at = self.clock()
         self._output_tokens.add(usage.output_tokens)
 
     def note_refusal(self) -> bool:
@@ -158,7 +160,7 @@ class Endpoint:
 
     def changed_limits(self) -> LimitChange | None:
         """Its limits, where they changed enough since this was last asked to be worth telling."""
-        why, now = self.limits.why(), anyio.current_time()
+        why, now = self.limits.why(), self.clock()
         if not why and self._told is not None and now - self._told[0] < TOLD_EVERY_S:
             return None
         found = self.limits.statistics()

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from pydantic import BaseModel
 
 from synthgen.checks import Check, LabelJudge, build_checks
-from synthgen.dedup import Deduplicator
+from synthgen.dedup import Deduplicator, Verdict
 from synthgen.encoders import Encoder
 from synthgen.engine.blueprint import Blueprint
 from synthgen.identity import row_id
@@ -34,6 +34,13 @@ class Judged:
     nearest: Nearest | None = None
     vector: Vector | None = None
     results: Mapping[str, Any] = field(default_factory=dict)
+    is_text_judged: bool = False
+
+    def with_contrast(self, verdict: Verdict) -> Mapping[str, Any]:
+        """Its results, with the near row that differs in a negation or a number only, where one was found first."""
+        if verdict.contrast is None or "contrast" in self.results:
+            return self.results
+        return {**self.results, "contrast": verdict.contrast}
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +141,27 @@ class PoolJudge:
             kept: Vectors that an earlier judging of the slot made, by digest; where one of them is missing, all are
                 made anew.
         """
+        landed = self.judge_texts(landed)
         alive = [i for i, item in enumerate(landed.items) if item.rejection is None]
         vectors = self._vectors(landed.surviving_texts, kept or {})
         items = list(landed.items)
         for place, vector in zip(alive, vectors, strict=True):
             items[place] = self._judge_one(items[place], vector)
         return replace(landed, items=tuple(items))
+
+    def judge_texts(self, landed: Landed) -> Landed:
+        """The same slot, with the objections of the real rows that need no vector: these items are not encoded.
+
+        Only real rows count here: what was accepted depends on when the slot comes, and which texts are encoded
+        together must not.
+        """
+        return replace(landed, items=tuple(self._judge_text(item) for item in landed.items))
+
+    def _judge_text(self, item: Judged) -> Judged:
+        if item.rejection is not None or item.is_text_judged:
+            return item
+        verdict = self.dedup.judge_texts(item.candidate)
+        return replace(item, rejection=verdict.rejection, results=item.with_contrast(verdict), is_text_judged=True)
 
     def _vectors(self, texts: Sequence[str], kept: Mapping[str, bytes]) -> Sequence[Vector | None]:
         if self.encoder is None or not texts:
@@ -150,10 +172,11 @@ class PoolJudge:
         return list(self.encoder.encode(texts).astype(np.float16))
 
     def _judge_one(self, item: Judged, vector: Vector | None) -> Judged:
-        rejection, nearest = self.dedup.judge_static(item.candidate, vector)
-        results: Mapping[str, Any] = {}
+        verdict = self.dedup.judge_vectors(item.candidate, vector)
+        rejection, results = verdict.rejection, item.with_contrast(verdict)
         if rejection is None and self.label_judge is not None and vector is not None:
-            rejection, results = self.label_judge.judge(
+            rejection, found = self.label_judge.judge(
                 vector, item.candidate.label, min_probability=self.min_probability
             )
-        return Judged(item.candidate, rejection, nearest, vector, results)
+            results = {**results, **found}
+        return replace(item, rejection=rejection, nearest=verdict.nearest, vector=vector, results=results)

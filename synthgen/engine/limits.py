@@ -13,11 +13,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import anyio
 from aiolimiter import AsyncLimiter
 
 from synthgen.engine.adaptive import AdaptiveLimit, Ticket
 from synthgen.engine.breaker import Breaker
+from synthgen.engine.clock import Clock, loop_time
 from synthgen.engine.signal import Signal
 from synthgen.job import LimitsConfig
 
@@ -60,11 +60,19 @@ class EndpointLimits:
         default_concurrency: Most requests in flight where the job declares none.
         may_adapt: Whether the endpoint can be overloaded: a model in this process cannot.
         breaker: Says when the endpoint is not worth asking.
+        clock: Seconds.
     """
 
     def __init__(
-        self, config: LimitsConfig, *, default_concurrency: int, may_adapt: bool = True, breaker: Breaker | None = None
+        self,
+        config: LimitsConfig,
+        *,
+        default_concurrency: int,
+        may_adapt: bool = True,
+        breaker: Breaker | None = None,
+        clock: Clock = loop_time,
     ) -> None:
+        self._clock = clock
         ceiling = config.max_concurrency or default_concurrency
         self._adaptive = AdaptiveLimit(ceiling, may_adapt=may_adapt)
         self._breaker = breaker or Breaker()
@@ -89,18 +97,18 @@ class EndpointLimits:
 
     async def _is_free(self) -> bool:
         """Whether the adaptive layer lets one more through; else waits for what is in its way, a while."""
-        adaptive, now = self._adaptive, anyio.current_time()
+        adaptive, now = self._adaptive, self._clock()
         closed_s = self._closed_s(now)
         if closed_s > 0:
             await self._freed.wait(timeout_s=None if closed_s == float("inf") else closed_s)
         elif self._in_flight >= adaptive.concurrency:
             await self._freed.wait()
-            adaptive.used(places_s=anyio.current_time() - now)
+            adaptive.used(places_s=self._clock() - now)
         elif (rate := adaptive.requests_per_s) is not None:
             wait_s = self._next_at - now
             if wait_s > 0:
                 await self._freed.wait(timeout_s=wait_s)
-                adaptive.used(rate_s=anyio.current_time() - now)
+                adaptive.used(rate_s=self._clock() - now)
                 return False
             self._next_at = max(self._next_at, now - BURST_S) + 1 / rate
             return True
@@ -136,19 +144,19 @@ class EndpointLimits:
 
     def sent(self) -> Ticket:
         """A request leaves now."""
-        self._breaker.sent(anyio.current_time())
-        return self._adaptive.sent(anyio.current_time(), self._in_flight)
+        self._breaker.sent(self._clock())
+        return self._adaptive.sent(self._clock(), self._in_flight)
 
     def passed(self, ticket: Ticket, latency_s: float, headers: Mapping[str, str]) -> None:
         """An answer came, with its `x-ratelimit-*` headers if there were any."""
-        self._adaptive.passed(ticket, anyio.current_time(), latency_s)
+        self._adaptive.passed(ticket, self._clock(), latency_s)
         if headers:
             self._learn(headers)
         self._freed.notify()
 
     def throttled(self, ticket: Ticket, retry_after_s: float | None) -> None:
         """The endpoint refused a request because of load."""
-        self._adaptive.throttled(ticket, anyio.current_time(), retry_after_s)
+        self._adaptive.throttled(ticket, self._clock(), retry_after_s)
         self._freed.notify()
 
     def failed(self, ticket: Ticket) -> None:
@@ -158,7 +166,7 @@ class EndpointLimits:
 
     def statistics(self) -> LimitStatistics:
         """Where the limits stand now."""
-        adaptive, now = self._adaptive, anyio.current_time()
+        adaptive, now = self._adaptive, self._clock()
         rates = [r for r in (adaptive.requests_per_s, self._requests.per_s) if r is not None]
         return LimitStatistics(
             in_flight=self._in_flight,
@@ -172,7 +180,7 @@ class EndpointLimits:
     @property
     def has_room(self) -> bool:
         """Whether a request could be sent now."""
-        now, adaptive = anyio.current_time(), self._adaptive
+        now, adaptive = self._clock(), self._adaptive
         is_in_time = adaptive.requests_per_s is None or self._next_at <= now
         is_open = self._closed_s(now) <= 0
         has_rate = self._requests.has_room(1.0) and self._tokens.has_room(self._last_tokens)

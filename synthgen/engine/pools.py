@@ -28,6 +28,7 @@ from synthgen.journal import ENCODER_KEY, StoredRow, VectorEntry
 from synthgen.records import Candidate, Row
 
 ENCODE_BATCH = 64
+_ACCEPT_BATCH = 16_384
 T = TypeVar("T")
 Vectors = npt.NDArray[np.float16]
 
@@ -63,8 +64,8 @@ class PoolBuilder:
             await self._writer.call(lambda: self._admit_encoder(encoder.identity))
             self.train_vectors, test_vectors = await self._real_vectors(encoder, train, test)
         pools = await self._blocking(lambda: assemble(blueprint, encoder, self.train_vectors, test_vectors))
-        for stored in await self._writer.call(lambda: list(self._writer.journal.rows(accepted=True))):
-            pools.dedup.accept(as_candidate(stored), as_vector(stored.vector))
+        stored = await self._writer.call(lambda: list(self._writer.journal.rows(accepted=True)))
+        await self._blocking(lambda: accept_stored(pools, stored))
         return pools
 
     def _open_encoder(self) -> Encoder:
@@ -122,6 +123,7 @@ def assemble(
         blueprint.check(DuplicateCheck),
         blueprint.check(LeakageCheck),
         encoder.dimensions if encoder is not None else None,
+        ranked=(row.text for row in blueprint.train.rows),
     )
     dedup.add_real(blueprint.train.rows, train_vectors)
     dedup.add_test(blueprint.test.rows if blueprint.test else (), test_vectors)
@@ -131,6 +133,14 @@ def assemble(
     labels = [row.label for row in blueprint.train.rows]
     label_judge = LabelJudge.train(train_vectors.astype(np.float32), labels, seed=blueprint.job.seed)
     return PoolJudge(dedup, encoder, label_judge, check.min_probability)
+
+
+def accept_stored(pools: PoolJudge, stored: Sequence[StoredRow]) -> None:
+    """Compare later rows with these too, as if each had been accepted in its turn."""
+    for start in range(0, len(stored), _ACCEPT_BATCH):
+        batch = stored[start : start + _ACCEPT_BATCH]
+        vectors = [as_vector(row.vector) for row in batch]
+        pools.dedup.accept_all([as_candidate(row) for row in batch], vectors)
 
 
 def vectors_by_label(blueprint: Blueprint, train_vectors: Vectors) -> dict[str, npt.NDArray[np.float32]]:

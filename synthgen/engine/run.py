@@ -9,10 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import anyio
-
 from synthgen.engine.admit import Admission, admit_job
 from synthgen.engine.blueprint import Blueprint
+from synthgen.engine.clock import loop_time
 from synthgen.engine.evaluate import row_judge
 from synthgen.engine.events import Observer, RunStarted
 from synthgen.engine.preview import Outlook, look_ahead
@@ -109,7 +108,7 @@ async def run_job(
         JournalError: The directory is not empty and holds no run, is in use, or cannot be written.
         ProviderError: As `Session.run`.
     """
-    started = anyio.current_time()
+    started = loop_time()
     require_affordable(blueprint.job)
     _render_once(blueprint)
     _make_dir(run_dir)
@@ -127,9 +126,9 @@ async def run_job(
                 await work(session)
             except SynthgenError as error:
                 with contextlib.suppress(JournalError):  # the first error is the one to tell
-                    _end_session(journal, session, "failed", error.message, anyio.current_time() - started)
+                    _end_session(journal, session, "failed", error.message, loop_time() - started)
                 raise
-            result = _result(session, journal, run_dir, anyio.current_time() - started)
+            result = _result(session, journal, run_dir, loop_time() - started)
             if result.status != "complete":
                 result = replace(result, outlook=look_ahead(journal, blueprint))
             _end_session(journal, session, result.status, result.reason, result.elapsed_s)

@@ -21,6 +21,7 @@ import anyio
 from synthgen.engine.blueprint import Blueprint, SlotMaker
 from synthgen.engine.breaker import Breaker
 from synthgen.engine.budget import Budget, Spend, seconds_until
+from synthgen.engine.clock import loop_clock, loop_time
 from synthgen.engine.commit import Committer
 from synthgen.engine.demand import ClassDemand, Demand
 from synthgen.engine.dispatch import Dispatcher, Work
@@ -229,7 +230,7 @@ class Session:
 
     # --- answers -----------------------------------------------------------------------------------------------
 
-    async def _on_answer(self, work: Work, completion: Completion) -> None:
+    def _on_answer(self, work: Work, completion: Completion) -> None:
         self._judge_row(work.slot, work, completion)
 
     def _judge_row(self, slot: Slot, work: Work, completion: Completion) -> None:
@@ -265,7 +266,11 @@ class Session:
             alive = [landed for landed in batch if landed.survivors]
             kept = await self._kept_vectors(pools, alive)
             work = functools.partial(_judge_all, pools, alive, kept)
-            judged = iter(await loop.run_in_executor(self._encoding, work))
+            if pools.encoder is None:  # quick, and others have their turn in between
+                judged = iter(work())
+                await asyncio.sleep(0)
+            else:
+                judged = iter(await loop.run_in_executor(self._encoding, work))
             for landed in batch:
                 final = next(judged) if landed.survivors else landed
                 account = self.demand.classes[landed.slot.label]
@@ -279,7 +284,8 @@ class Session:
         encoder = pools.encoder
         if not self._has_kept_vectors or encoder is None:
             return {}
-        digests = [digest for landed in alive for digest in vector_digests(landed.surviving_texts)]
+        encoded = [pools.judge_texts(landed).surviving_texts for landed in alive]
+        digests = [digest for texts in encoded for digest in vector_digests(texts)]
         return await self._writer.call(lambda: self._journal.row_vectors(encoder.identity, digests))
 
     # --- earlier sessions --------------------------------------------------------------------------------------
@@ -313,7 +319,7 @@ class Session:
                     continue
                 last = completions[-1]
                 slot = slot if slot.id == last.slot_id else self._as_asked(slot, last)
-                self._judge_row(slot, Work(slot, last.step, slot.request, Tries(anyio.current_time())), last)
+                self._judge_row(slot, Work(slot, last.step, slot.request, Tries(loop_time())), last)
 
     def _as_asked(self, slot: Slot, completion: Completion) -> Slot:
         """A slot that was asked before the job changed: its old id, seeds and attributes."""
@@ -352,8 +358,8 @@ class Session:
             return
         earlier = await self._writer.call(self._journal.sessions)
         worked_s = sum(session.elapsed_s or 0.0 for session in earlier)
-        until = anyio.current_time() + seconds_until(deadline, now=dt.datetime.now(), worked_s=worked_s)
-        while (left_s := until - anyio.current_time() - self._drain_s()) > 0:  # noqa: ASYNC110 - it moves
+        until = loop_time() + seconds_until(deadline, now=dt.datetime.now(), worked_s=worked_s)
+        while (left_s := until - loop_time() - self._drain_s()) > 0:  # noqa: ASYNC110 - it moves
             await anyio.sleep(min(left_s, DEADLINE_LOOK_S))
         self.stop.set(StopKind.BUDGET, f"deadline: {deadline}")
 
@@ -384,12 +390,13 @@ def _endpoints(blueprint: Blueprint, providers: Sequence[Sequence[Provider]]) ->
 
 
 def _endpoint(job: Job, config: ModelConfig, provider: Provider, *, group: int) -> Endpoint:
-    breaker = Breaker()
+    breaker, clock = Breaker(), loop_clock()
     limits = EndpointLimits(
         config.limits,
         default_concurrency=provider.default_concurrency,
         may_adapt=config.provider != "local",
         breaker=breaker,
+        clock=clock,
     )
     return Endpoint(
         provider=provider,
@@ -399,6 +406,7 @@ def _endpoint(job: Job, config: ModelConfig, provider: Provider, *, group: int) 
         timeout_s=config.timeout_s,
         weight=config.weight,
         breaker=breaker,
+        clock=clock,
     )
 
 

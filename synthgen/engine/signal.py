@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import anyio
+import asyncio
 
 
 class Signal:
@@ -12,19 +12,29 @@ class Signal:
     """
 
     def __init__(self) -> None:
-        self._event: anyio.Event | None = None
+        self._waiters: list[asyncio.Future[None]] = []
 
     def notify(self) -> None:
-        if self._event is not None:
-            self._event.set()
-            self._event = None
+        waiters = self._waiters
+        if waiters:
+            self._waiters = []
+            for waiter in waiters:
+                _wake(waiter)
 
     async def wait(self, *, timeout_s: float | None = None) -> None:
         """Until the next `notify`, or `timeout_s` seconds."""
-        if self._event is None:
-            self._event = anyio.Event()
-        if timeout_s is None:
-            await self._event.wait()
-        else:
-            with anyio.move_on_after(timeout_s):
-                await self._event.wait()
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[None] = loop.create_future()
+        self._waiters.append(waiter)
+        timer = None if timeout_s is None else loop.call_later(max(0.0, timeout_s), _wake, waiter)
+        try:
+            await waiter
+        finally:
+            if timer is not None:
+                timer.cancel()
+                self._waiters = [w for w in self._waiters if w is not waiter]
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)

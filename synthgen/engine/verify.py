@@ -172,6 +172,7 @@ class _Deriver:
             self._findings.differ("items", name, f"{len(slot.rows)} items", f"{len(landed.items)} in its answer")
             self.follow_recorded(slot.rows)
             return
+        landed = self._pools.judge_texts(landed)
         vectors = [row.vector for row, item in zip(slot.rows, landed.items, strict=True) if item.rejection is None]
         kept = {d: v for d, v in zip(vector_digests(landed.surviving_texts), vectors, strict=True) if v is not None}
         if self._pools.encoder is not None and len(kept) < len(vectors):
@@ -190,7 +191,7 @@ class _Deriver:
 
     def _compare_item(self, row: StoredRow, item: Judged, name: str) -> None:
         self._findings.checked["decisions"] += 1
-        rejection, nearest = judge_among_accepted(self._pools.dedup, item)
+        rejection, nearest, _ = judge_among_accepted(self._pools.dedup, item)
         if row.reason is None:
             self._pools.dedup.accept(item.candidate, item.vector)
         if row.text != item.candidate.text or row.fields != item.candidate.fields:
@@ -200,10 +201,15 @@ class _Deriver:
         if recorded != derived:
             self._findings.differ("decision", name, row.reason or "accepted", derived or "accepted", item=row.item)
             return
-        if _nearest_facts(row.nearest) != _facts(nearest) or _witness(row.evidence) != _witness_of(rejection):
+        is_nearest_same = _nearest_facts(row.nearest) == _facts(nearest) or self._was_told_of_more(row, nearest)
+        if not is_nearest_same or _witness(row.evidence) != _witness_of(rejection):
             before = _nearest_facts(row.nearest) + _witness(row.evidence)
             after = _facts(nearest) + _witness_of(rejection)
             self._findings.differ("nearest", name, before, after, item=row.item)
+
+    def _was_told_of_more(self, row: StoredRow, nearest: Nearest | None) -> bool:
+        """Whether it names a nearest row so far away that it is not looked for any more."""
+        return nearest is None and bool(row.nearest) and row.nearest["similarity"] < self._pools.dedup.nearest_from
 
     def _as_asked(self, completion: Completion) -> Slot:
         """What of a slot its judging needs, from what the answer recorded of it."""

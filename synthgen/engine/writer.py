@@ -7,7 +7,7 @@ one, so an idle run commits each answer at once and a busy one commits hundreds 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -18,6 +18,7 @@ from synthgen.journal import Journal, Write
 
 T = TypeVar("T")
 MAX_WRITES_A_COMMIT = 1024
+CALLED_AT_ONCE = 16
 
 
 class JournalWriter:
@@ -29,8 +30,7 @@ class JournalWriter:
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
-        self._pending: list[Write] = []
-        self._pending_done = anyio.Event()
+        self._pending: list[tuple[Write, Callable[[], None] | None]] = []
         self._idle = anyio.Event()
         self._idle.set()
         self._changed = Signal()
@@ -40,12 +40,18 @@ class JournalWriter:
 
         Cancellation: the write stays queued.
         """
-        self.queue(write)
-        await self._pending_done.wait()
+        done = anyio.Event()
+        self.queue(write, then=done.set)
+        await done.wait()
 
-    def queue(self, write: Write) -> None:
-        """Queue `write`, to be made durable after everything queued before it."""
-        self._pending.append(write)
+    def queue(self, write: Write, *, then: Callable[[], None] | None = None) -> None:
+        """Queue `write`, to be made durable after everything queued before it.
+
+        Args:
+            write: What to keep.
+            then: Called on the event loop once it is durable, in the order of the queue. What it raises ends the run.
+        """
+        self._pending.append((write, then))
         self._idle = anyio.Event() if self._idle.is_set() else self._idle
         self._changed.notify()
 
@@ -71,12 +77,17 @@ class JournalWriter:
                 await self._changed.wait()
                 continue
             batch, self._pending = self._pending[:MAX_WRITES_A_COMMIT], self._pending[MAX_WRITES_A_COMMIT:]
-            done = self._pending_done
-            if not self._pending:
-                self._pending_done = anyio.Event()
-            await self.call(lambda batch=batch: self.journal.apply(batch))  # type: ignore[misc]
-            if self._pending_done is not done:
-                done.set()
+            writes = [write for write, _ in batch]
+            await self.call(lambda writes=writes: self.journal.apply(writes))  # type: ignore[misc]
+            await _call_each([then for _, then in batch if then is not None])
 
     def close(self) -> None:
         self._thread.shutdown(wait=True)
+
+
+async def _call_each(callbacks: Sequence[Callable[[], None]]) -> None:
+    """Call them in order, letting others have their turn in between: a large commit brings milliseconds of work."""
+    for count, then in enumerate(callbacks, 1):
+        then()
+        if count % CALLED_AT_ONCE == 0:
+            await asyncio.sleep(0)

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+DEFAULT_LEXICAL = 0.7
 OPENAI_BASE_URL = "https://api.openai.com/v1"
 _DEADLINE = re.compile(r"(?:[01]?\d|2[0-3]):[0-5]\d|(?:\d+h)?(?:\d+m)?(?:\d+s)?")
 
@@ -189,25 +190,44 @@ class LengthCheck(CheckBlock):
     max_words: Annotated[int, Field(ge=1)] | None = None
 
 
-class DuplicateCheck(CheckBlock):
-    """Exact duplicates after normalising, always; near duplicates by embedding unless `near` is off.
+class SimilarityCheck(CheckBlock):
+    """Compares rows with others, cheap stages first: equal normal forms, always; letters; embeddings.
 
     Attributes:
+        lexical: Jaccard overlap of character 3-grams at or above which two texts are the same row; None looks at no
+            letters. Where it is not written: 0.7, or None beside `near: false`, which alone leaves the exact stage.
         threshold: Cosine at or above which two texts are the same row.
         near: Whether to look at embeddings at all.
     """
 
-    check: Literal["duplicate"]
+    lexical: Annotated[float, Field(gt=0, le=1)] | None = DEFAULT_LEXICAL
     threshold: Annotated[float, Field(gt=0, le=1)] = 0.95
     near: bool = True
 
+    @model_validator(mode="before")
+    @classmethod
+    def _near_speaks_for_lexical(cls, value: Any) -> Any:
+        if isinstance(value, Mapping) and "lexical" not in value and value.get("near") is False:
+            return {**value, "lexical": None}
+        return value
 
-class LeakageCheck(CheckBlock):
-    """Matches of the test set. Present whenever the job names one; written down only to change the threshold."""
+
+class DuplicateCheck(SimilarityCheck):
+    """Repeats of the real rows and of each other.
+
+    Attributes:
+        contrast: `keep` accepts a row whose only difference from its near neighbour is a negation or a number, and
+            records the pair.
+    """
+
+    check: Literal["duplicate"]
+    contrast: Literal["keep"] | None = None
+
+
+class LeakageCheck(SimilarityCheck):
+    """Matches of the test set. Present whenever the job names one; written down only to change the thresholds."""
 
     check: Literal["leakage"]
-    threshold: Annotated[float, Field(gt=0, le=1)] = 0.95
-    near: bool = True
 
 
 class RefusalCheck(CheckBlock):

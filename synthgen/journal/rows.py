@@ -24,6 +24,15 @@ def as_completion(
     )  # fmt: skip
 
 
+def completion_values(c: Completion) -> tuple[Any, ...]:
+    usage = c.usage
+    return (
+        c.label, c.ordinal, c.step, c.slot_id, as_storable(c.text), c.finish_reason, usage.input_tokens,
+        usage.output_tokens, str(usage.usd), c.model, c.endpoint, c.attempts, c.latency_s, c.answered_at,
+        as_json(c.draft),
+    )  # fmt: skip
+
+
 def as_row(
     row_id: str, slot_id: str, label: str, ordinal: int, item: int, reason: str | None, text: str,
     fields: str, evidence: str | None, nearest: str | None, results: str | None, draft: str,

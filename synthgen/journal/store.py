@@ -15,6 +15,7 @@ from typing import Self
 
 from synthgen.errors import JournalError
 from synthgen.journal import kept, sessions, verdicts
+from synthgen.journal.batches import insert_many
 from synthgen.journal.entries import (
     AcceptedMark,
     CommittedSlot,
@@ -32,7 +33,7 @@ from synthgen.journal.entries import (
 from synthgen.journal.figures import Figures
 from synthgen.journal.files import require_whole
 from synthgen.journal.migrations import MIGRATIONS, OLDEST_READABLE, migrate
-from synthgen.journal.rows import as_completion, as_json, as_row, as_storable, decision_values
+from synthgen.journal.rows import as_completion, as_row, as_storable, completion_values, decision_values
 from synthgen.records import Completion, Usage
 
 JOURNAL_NAME = "journal.sqlite"
@@ -118,6 +119,8 @@ class Journal:
             JournalError: The disk is full, or the file is damaged; nothing of `writes` was kept.
         """
         with self._transaction():
+            self._insert_completions([write for write in writes if isinstance(write, Completion)])
+            self._insert_committed([write for write in writes if isinstance(write, CommittedSlot)])
             for write in writes:
                 self._apply_one(write)
 
@@ -134,11 +137,8 @@ class Journal:
                 raise
 
     def _apply_one(self, write: Write) -> None:
+        """Make one of the rarer kinds of writes."""
         match write:
-            case Completion():
-                self._insert_completion(write)
-            case CommittedSlot():
-                self._insert_committed(write)
             case FailedSlot():
                 self._insert_failed(write)
             case VectorEntry():
@@ -166,25 +166,22 @@ class Journal:
              usage.output_tokens, str(usage.usd)),
         )  # fmt: skip
 
-    def _insert_completion(self, c: Completion) -> None:
-        self._db.execute(
-            "INSERT INTO completions (label, ordinal, step, slot_id, text, finish_reason, input_tokens,"
-            " output_tokens, usd, model, endpoint, attempts, latency_s, answered_at, draft)"
-            " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-            (c.label, c.ordinal, c.step, c.slot_id, as_storable(c.text), c.finish_reason, c.usage.input_tokens,
-             c.usage.output_tokens, str(c.usage.usd), c.model, c.endpoint, c.attempts, c.latency_s, c.answered_at,
-             as_json(c.draft)),
-        )  # fmt: skip
+    def _insert_completions(self, completions: Sequence[Completion]) -> None:
+        columns = (
+            "label, ordinal, step, slot_id, text, finish_reason, input_tokens, output_tokens, usd, model, endpoint,"
+            " attempts, latency_s, answered_at, draft"
+        )
+        insert_many(self._db, f"completions ({columns})", [completion_values(c) for c in completions])
 
-    def _insert_committed(self, slot: CommittedSlot) -> None:
-        cursor = self._db.execute(
-            "INSERT INTO slots (label, ordinal, slot_id, is_failed) VALUES (?,?,?,?)",
-            (slot.label, slot.ordinal, slot.slot_id, slot.is_failed),
-        )
-        self._db.executemany(
-            "INSERT INTO decisions VALUES (?,?,?,?,?,?,?,?,?,?,?)",
-            [(cursor.lastrowid, *decision_values(d)) for d in slot.decisions],
-        )
+    def _insert_committed(self, slots: Sequence[CommittedSlot]) -> None:
+        if not slots:
+            return
+        (last,) = self._db.execute("SELECT coalesce(max(position), 0) FROM slots").fetchone()
+        numbered = list(enumerate(slots, last + 1))
+        rows = [(position, s.label, s.ordinal, s.slot_id, s.is_failed) for position, s in numbered]
+        insert_many(self._db, "slots (position, label, ordinal, slot_id, is_failed)", rows)
+        decisions = [(position, *decision_values(d)) for position, s in numbered for d in s.decisions]
+        insert_many(self._db, "decisions", decisions)
 
     def set_meta(self, values: Mapping[str, str]) -> None:
         """Write facts about the run itself.

@@ -30,7 +30,7 @@ from synthgen.errors import JobError
 from synthgen.job.model import Strict
 from synthgen.job.source import complaints, parse_yaml
 from synthgen.prompt.messages import COLLECTOR, MessageExtension
-from synthgen.records import Message, OutputKind, Prompt
+from synthgen.records import Message, OutputKind, Prompt, Row
 
 VARIABLES: Mapping[str, str] = {
     "label": "class to write for; empty where the job has none",
@@ -44,6 +44,9 @@ VARIABLES: Mapping[str, str] = {
     "schema_hint": "the JSON shape of the answer, on one line",
     "fields": "names of an item's fields",
 }
+
+
+_SEED_ATTRIBUTES = frozenset({"text", "label", "id"})
 
 
 class FrontMatter(Strict):
@@ -117,11 +120,20 @@ def parse_template(text: str, *, name: str) -> Template:
         code = environment.compile(tree, name=name, filename=name)
     except TemplateSyntaxError as error:
         raise JobError(f"{name}:{error.lineno}: {error.message}", hint="edit the template") from None
-    return Template(name, front, JinjaTemplate.from_code(environment, code, environment.make_globals(None)))
+    return Template(name, front, JinjaTemplate.from_code(environment, code, dict(environment.globals)))
+
+
+class _Environment(ImmutableSandboxedEnvironment):
+    """The sandbox, with a short way to what templates look at most: a seed's own words."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        if obj.__class__ is Row and attribute in _SEED_ATTRIBUTES:
+            return getattr(obj, attribute)
+        return super().getattr(obj, attribute)
 
 
 def _environment() -> ImmutableSandboxedEnvironment:
-    return ImmutableSandboxedEnvironment(
+    return _Environment(
         undefined=StrictUndefined, extensions=[MessageExtension], trim_blocks=True, lstrip_blocks=True, autoescape=False
     )
 

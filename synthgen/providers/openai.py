@@ -23,6 +23,7 @@ from synthgen.records import Answer, Failure, Request
 
 if TYPE_CHECKING:
     import aiohttp
+    from yarl import URL
 
 DEFAULT_CONCURRENCY = 512
 MOST_DIALECT_CHANGES = 6
@@ -113,7 +114,7 @@ def _transport(config: ModelConfig, api_key: str | None) -> Transport:
 
 
 class HttpTransport:
-    """aiohttp and orjson."""
+    """aiohttp and orjson. What is the same for every request is made once."""
 
     def __init__(self, base_url: str, api_key: str | None) -> None:
         self._base_url = base_url
@@ -121,33 +122,48 @@ class HttpTransport:
         if api_key:
             self._headers["authorization"] = f"Bearer {api_key}"
         self._session: aiohttp.ClientSession
+        self._urls: dict[str, URL] = {}
+        self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
 
     async def open(self) -> None:
         import aiohttp
 
         connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=300, keepalive_timeout=60)
         self._session = aiohttp.ClientSession(
-            connector=connector, headers=self._headers, timeout=aiohttp.ClientTimeout(total=None), auto_decompress=True
+            connector=connector,
+            headers=self._headers,
+            timeout=aiohttp.ClientTimeout(total=None),
+            auto_decompress=True,
+            cookie_jar=aiohttp.DummyCookieJar(),  # an endpoint that sets a cookie sets it for nobody
         )
 
     async def close(self) -> None:
         await self._session.close()
 
     async def post(self, path: str, body: Mapping[str, Any], *, timeout_s: float) -> tuple[Any, Mapping[str, str]]:
-        import aiohttp
-
-        timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=min(timeout_s, 15.0))
         try:
             data = orjson.dumps(body)
         except TypeError as error:  # orjson's encoding error is one
             raise Unencodable(str(error)) from None
-        url = self._base_url + path
+        url = self._urls.get(path) or self._prepare_url(path)
+        timeout = self._timeouts.get(timeout_s) or self._prepare_timeout(timeout_s)
         async with self._session.post(url, data=data, timeout=timeout, allow_redirects=False) as response:
             raw = await response.read()
             headers = {k.lower(): v for k, v in response.headers.items()}
             if response.status != 200:
                 raise EndpointError(response.status, _parsed_or_text(raw), headers)
         return parse_body(raw), headers
+
+    def _prepare_url(self, path: str) -> URL:
+        from yarl import URL
+
+        return self._urls.setdefault(path, URL(self._base_url + path))
+
+    def _prepare_timeout(self, timeout_s: float) -> aiohttp.ClientTimeout:
+        import aiohttp
+
+        timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=min(timeout_s, 15.0))
+        return self._timeouts.setdefault(timeout_s, timeout)
 
 
 def _parsed_or_text(raw: bytes) -> Any:

@@ -1,8 +1,8 @@
-"""Two promises, checked against brute force: no kept pair too near, and a witness for every removed row."""
+"""Two promises, checked against brute force: no kept pair too near by any stage, a witness for every removed row."""
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, count
 
 import numpy as np
 import numpy.typing as npt
@@ -10,37 +10,46 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synthgen.dedup import Deduplicator
+from synthgen.dedup import Deduplicator, Verdict
 from synthgen.dedup.index import cosine
+from synthgen.dedup.pool import BORDERLINE
 from synthgen.job import DuplicateCheck, LeakageCheck
-from synthgen.records import Candidate, Nearest, Reason, Rejection, Row
-from synthgen.text import normalise
+from synthgen.records import Candidate, Reason, Row
+from synthgen.text import char_ngrams, jaccard, normalise
 
 Vectors = npt.NDArray[np.float16]
 DIMENSIONS = 6
+WORDS = ["card", "late", "refund", "where", "is", "my"]
 
 
-def candidate(name: str, text: str, label: str = "a") -> Candidate:
-    return Candidate(name, "s1:x", label, 0, 0, text, {"text": text})
+def candidate(name: str, text: str, label: str = "a", seeds: tuple[str, ...] = ()) -> Candidate:
+    return Candidate(name, "s1:x", label, 0, 0, text, {"text": text}, seeds)
 
 
-def judge(
-    dedup: Deduplicator, row: Candidate, vector: npt.NDArray[np.float16] | None = None
-) -> tuple[Rejection | None, Nearest | None]:
-    """Both steps, and accepted where neither objects."""
-    rejection, nearest = dedup.judge_static(row, vector)
-    if rejection is None:
-        rejection, newest = dedup.judge_accepted(row, vector)
-        found = [n for n in (nearest, newest) if n is not None]
-        nearest = max(found, key=lambda n: n.similarity, default=None)
-    if rejection is None:
+def judge(dedup: Deduplicator, row: Candidate, vector: npt.NDArray[np.float16] | None = None) -> Verdict:
+    """All steps, and accepted where none objects."""
+    verdict = dedup.judge_texts(row)
+    contrast, nearest = verdict.contrast, None
+    for step in (dedup.judge_vectors, dedup.judge_accepted):
+        if verdict.rejection is None:
+            verdict = step(row, vector)
+            contrast = contrast or verdict.contrast
+            found = [n for n in (nearest, verdict.nearest) if n is not None]
+            nearest = max(found, key=lambda n: n.similarity, default=None)
+    if verdict.rejection is None:
         dedup.accept(row, vector)
-    return rejection, nearest
+    return Verdict(verdict.rejection, nearest, contrast)
 
 
 def exact_only() -> Deduplicator:
     duplicate = DuplicateCheck(check="duplicate", near=False)
     return Deduplicator(duplicate, LeakageCheck(check="leakage", near=False), None)
+
+
+def lexical_only(contrast: str | None = None) -> Deduplicator:
+    values = {"check": "duplicate", "near": False, "lexical": 0.7, "contrast": contrast}
+    leakage = LeakageCheck(check="leakage", near=False, lexical=0.7)
+    return Deduplicator(DuplicateCheck.model_validate(values), leakage, None)
 
 
 def vectors_of(seed: int, count: int) -> Vectors:
@@ -55,23 +64,25 @@ def vectors_of(seed: int, count: int) -> Vectors:
 @given(
     seed=st.integers(0, 10_000),
     threshold=st.sampled_from([0.5, 0.9, 0.95, 0.999, 1.0]),
+    lexical=st.sampled_from([None, 0.5, 0.7, 1.0]),
     sizes=st.tuples(st.integers(0, 8), st.integers(0, 4), st.integers(1, 30)),
-    is_one_pool=st.booleans(),
+    has_vectors=st.booleans(),
 )
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=200)
 def test_deduplicator_keeps_no_near_pair_and_names_every_witness(
-    seed: int, threshold: float, sizes: tuple[int, int, int], is_one_pool: bool
+    seed: int, threshold: float, lexical: float | None, sizes: tuple[int, int, int], has_vectors: bool
 ) -> None:
-    """No kept row is at or above the threshold with another, a real or a test row; every removed one names its own."""
+    """No kept row is at or above a threshold with another, a real or a test row; every removed one names its own."""
     vectors = vectors_of(seed, sum(sizes))
     rng = np.random.default_rng(seed)
-    texts = [f"text {'ab'[is_one_pool or i % 2]} {rng.integers(40)}" for i in range(len(vectors))]
+    texts = [" ".join(rng.choice(WORDS, size=rng.integers(1, 5))) for _ in vectors]
     names = [f"{kind}{i}" for kind, n in zip(("train", "test", "row"), sizes, strict=True) for i in range(n)]
     by_name = dict(zip(names, zip(texts, vectors, strict=True), strict=True))
     dedup = Deduplicator(
-        DuplicateCheck(check="duplicate", threshold=threshold),
-        LeakageCheck(check="leakage", threshold=threshold),
-        DIMENSIONS,
+        DuplicateCheck(check="duplicate", threshold=threshold, lexical=lexical, near=has_vectors),
+        LeakageCheck(check="leakage", threshold=threshold, lexical=lexical, near=has_vectors),
+        DIMENSIONS if has_vectors else None,
+        ranked=texts[: sizes[0]],
     )
     real, test = sizes[0], sizes[0] + sizes[1]
     dedup.add_real([Row(n, t, "a") for n, t in zip(names[:real], texts[:real], strict=True)], vectors[:real])
@@ -79,35 +90,41 @@ def test_deduplicator_keeps_no_near_pair_and_names_every_witness(
         [Row(n, t, "a") for n, t in zip(names[real:test], texts[real:test], strict=True)], vectors[real:test]
     )
 
-    def alike(one: str, other: str) -> bool:
+    def similarity(one: str, other: str, stage: str) -> float:
         (text, vector), (text2, vector2) = by_name[one], by_name[other]
-        return normalise(text) == normalise(text2) or cosine(vector, vector2) >= threshold
+        if stage == "exact":
+            return float(normalise(text) == normalise(text2))
+        return jaccard(char_ngrams(text), char_ngrams(text2)) if stage == "lexical" else cosine(vector, vector2)
+
+    stages = {"exact": 1.0} | ({"lexical": lexical} if lexical else {}) | ({"near": threshold} if has_vectors else {})
+
+    def is_near(one: str, other: str) -> bool:
+        return any(similarity(one, other, stage) >= least for stage, least in stages.items())
 
     kept = names[:test]
     for name in names[test:]:
         text, vector = by_name[name]
-        rejection, nearest = judge(dedup, candidate(name, text), vector)
+        rejection, nearest, _ = judge(dedup, candidate(name, text), vector if has_vectors else None)
         if rejection is None:
-            assert not any(alike(name, other) for other in kept)
+            assert not any(is_near(name, other) for other in kept)
             kept.append(name)
-            others = [n for n in kept[:-1] if not n.startswith("test")]
-            assert (nearest is None) == (not others)
-            if nearest is not None:
-                assert nearest.similarity == round(max(cosine(vector, by_name[n][1]) for n in others), 4)
+            cosines = {n: cosine(vector, by_name[n][1]) for n in kept[:-1] if not n.startswith("test")}
+            best = max(cosines.values(), default=-1.0)
+            has_nearest = has_vectors and best >= max(threshold - BORDERLINE, 0.05)
+            assert (nearest.similarity if nearest else None) == (round(best, 4) if has_nearest else None)
         else:
-            witness = rejection.evidence["id"]
+            evidence = rejection.evidence
+            witness, stage = evidence["id"], evidence["stage"]
             assert witness in kept
-            assert alike(name, witness)
-            assert rejection.evidence["text"] == by_name[witness][0]
-            assert rejection.evidence["similarity"] >= rejection.evidence["threshold"]
-            is_leak = any(alike(name, other) for other in names[real:test])
-            assert (rejection.reason is Reason.LEAKAGE) == is_leak
-    assert not any(alike(a, b) for a, b in combinations(kept[test:], 2))
+            assert evidence["similarity"] == similarity(name, witness, stage) >= evidence["threshold"] == stages[stage]
+            assert evidence["text"] == by_name[witness][0]
+            assert (rejection.reason is Reason.LEAKAGE) == witness.startswith("test") == (evidence["pool"] == "test")
+    assert not any(is_near(a, b) for a, b in combinations(kept[test:], 2))
 
 
 @given(seed=st.integers(0, 10_000), count=st.integers(1, 12))
 @settings(deadline=None)
-def test_judge_static_does_not_depend_on_accepted_rows(seed: int, count: int) -> None:
+def test_judging_real_rows_does_not_depend_on_accepted_rows(seed: int, count: int) -> None:
     """It may run early and in any order, since only real and test rows count."""
     vectors = vectors_of(seed, count + 4)
     real = [Row(f"train:{i}", f"real {i}", "a") for i in range(4)]
@@ -117,14 +134,29 @@ def test_judge_static_does_not_depend_on_accepted_rows(seed: int, count: int) ->
     rows = [(candidate(f"r{i}", f"text {i}"), vectors[i + 4]) for i in range(count)]
     for row, vector in rows:
         judge(used, row, vector)
-    assert [used.judge_static(*row) for row in rows] == [fresh.judge_static(*row) for row in rows]
+    assert [used.judge_texts(row) for row, _ in rows] == [fresh.judge_texts(row) for row, _ in rows]
+    assert [used.judge_vectors(*row) for row in rows] == [fresh.judge_vectors(*row) for row in rows]
+
+
+@given(seed=st.integers(0, 10_000), split=st.integers(0, 20))
+@settings(deadline=None)
+def test_rows_of_earlier_sessions_count_as_if_accepted_in_turn(seed: int, split: int) -> None:
+    """All at once or one by one: the same verdicts afterwards."""
+    vectors = vectors_of(seed, 30)
+    rows = [candidate(f"r{i}", f"text {i}") for i in range(30)]
+    one_by_one, at_once = (Deduplicator(DuplicateCheck(check="duplicate"), None, DIMENSIONS) for _ in range(2))
+    for row, vector in zip(rows[:split], vectors[:split], strict=True):
+        one_by_one.accept(row, vector)
+    at_once.accept_all(rows[:split], list(vectors[:split]))
+    for row, vector in zip(rows[split:], vectors[split:], strict=True):
+        assert one_by_one.judge_accepted(row, vector) == at_once.judge_accepted(row, vector)
 
 
 def test_deduplicator_exact_ignores_case_punctuation_and_spacing() -> None:
     """A copy in other clothes is a copy, with the first row as its witness."""
     dedup = exact_only()
-    assert judge(dedup, candidate("r1", "Where is my card?")) == (None, None)
-    rejection, _ = judge(dedup, candidate("r2", " where is  my CARD"))
+    assert judge(dedup, candidate("r1", "Where is my card?")) == Verdict()
+    rejection = judge(dedup, candidate("r2", " where is  my CARD")).rejection
     assert rejection is not None
     assert rejection.reason is Reason.EXACT_DUPLICATE
     assert rejection.evidence["id"] == "r1"
@@ -132,40 +164,120 @@ def test_deduplicator_exact_ignores_case_punctuation_and_spacing() -> None:
     assert rejection.evidence["stage"] == "exact"
 
 
+def test_deduplicator_lexical_catches_a_typo() -> None:
+    """One letter less in a sentence is the same row, whatever an embedding says."""
+    dedup = lexical_only()
+    judge(dedup, candidate("r1", "Why has my new card not arrived yet?"))
+    rejection = judge(dedup, candidate("r2", "Why has my new card not arived yet?")).rejection
+    assert rejection is not None
+    assert rejection.reason is Reason.NEAR_DUPLICATE
+    assert (rejection.evidence["stage"], rejection.evidence["id"]) == ("lexical", "r1")
+    assert judge(dedup, candidate("r3", "Where can I see the exchange rate?")).rejection is None
+
+
+def test_near_false_alone_leaves_only_the_exact_stage() -> None:
+    """As job files meant it before letters were compared; written beside it, the lexical stage stands."""
+    assert DuplicateCheck(check="duplicate").lexical == 0.7
+    assert DuplicateCheck(check="duplicate", near=False).lexical is None
+    assert DuplicateCheck(check="duplicate", near=False, lexical=0.8).lexical == 0.8
+    assert DuplicateCheck(check="duplicate", lexical=None).lexical is None
+    assert LeakageCheck(check="leakage", near=False).lexical is None
+    dumped = DuplicateCheck(check="duplicate", near=False).model_dump()
+    assert DuplicateCheck.model_validate(dumped).lexical is None
+
+
+@pytest.mark.parametrize("make", [exact_only, lexical_only])
 @pytest.mark.parametrize("pool", ["train", "accepted"])
-def test_deduplicator_same_text_under_another_label_is_a_conflict(pool: str) -> None:
+def test_deduplicator_same_text_under_another_label_is_a_conflict(pool: str, make: object) -> None:
     """The same text cannot teach two classes."""
-    dedup = exact_only()
+    assert callable(make)
+    dedup = make()
     if pool == "train":
         dedup.add_real([Row("first", "Where is my card?", "arrival")], None)
     else:
         dedup.accept(candidate("first", "Where is my card?", "arrival"), None)
-    rejection, _ = judge(dedup, candidate("r2", "where is my card", "lost"))
+    rejection = judge(dedup, candidate("r2", "where is my card", "lost")).rejection
     assert rejection is not None
     assert rejection.reason is Reason.LABEL_CONFLICT
     assert (rejection.evidence["id"], rejection.evidence["label"]) == ("first", "arrival")
 
 
-def test_deduplicator_leakage_comes_before_anything_else() -> None:
+@pytest.mark.parametrize("text", ["where is my card", "where is my new card"])
+def test_deduplicator_leakage_comes_before_a_repeat_of_the_same_stage(text: str) -> None:
     """A row that stands in the test set is leakage, even where it also repeats a training row or has another label."""
-    dedup = exact_only()
+    dedup = lexical_only()
     dedup.add_real([Row("train:1", "Where is my card?", "a")], None)
     dedup.add_test([Row("test:7", "Where is my card", "b")], None)
-    rejection, _ = dedup.judge_static(candidate("r1", "where is my card"), None)
+    rejection = dedup.judge_texts(candidate("r1", text)).rejection
     assert rejection is not None
     assert rejection.reason is Reason.LEAKAGE
     assert rejection.evidence["id"] == "test:7"
+
+
+def test_deduplicator_tells_the_seeds_of_the_prompt_apart() -> None:
+    """A copy of a row that the prompt showed is another finding than a copy of a row that the model never saw."""
+    dedup = exact_only()
+    dedup.add_real([Row("train:1", "Where is my card?", "a"), Row("train:2", "My card is late", "a")], None)
+    pools = []
+    for text in ("where is my card", "my card is late"):
+        rejection = dedup.judge_texts(candidate("r1", text, seeds=("train:2",))).rejection
+        assert rejection is not None
+        pools.append(rejection.evidence["pool"])
+    assert pools == ["train", "seeds"]
 
 
 def test_deduplicator_without_a_duplicate_check_still_watches_the_test_rows() -> None:
     """Duplicates may be welcome; leakage never is."""
     dedup = Deduplicator(None, LeakageCheck(check="leakage", near=False), None)
     dedup.add_test([Row("test:1", "a test row", "a")], None)
-    assert judge(dedup, candidate("r1", "a row"))[0] is None
-    assert judge(dedup, candidate("r2", "a row"))[0] is None
-    leak, _ = judge(dedup, candidate("r3", "A test row!"))
+    assert judge(dedup, candidate("r1", "a row")).rejection is None
+    assert judge(dedup, candidate("r2", "a row")).rejection is None
+    leak = judge(dedup, candidate("r3", "A test row!")).rejection
     assert leak is not None
     assert leak.reason is Reason.LEAKAGE
+
+
+def test_contrast_rows_are_kept_and_recorded_where_the_job_says_so() -> None:
+    """A negated copy is kept with its pair named; a plain copy, and a row near another one too, is not."""
+    texts = [
+        "I can find my new bank card here",
+        "I can't find my new bank card here",
+        "I can find my new bank card here.",
+    ]
+    names = count()
+    kept = lexical_only("keep")
+    first, second, third = [judge(kept, candidate(f"r{next(names)}", text)) for text in texts]
+    assert first == Verdict()
+    assert second.rejection is None
+    assert second.contrast is not None
+    assert (second.contrast["id"], second.contrast["stage"]) == ("r0", "lexical")
+    assert third.rejection is not None
+    near_both = judge(kept, candidate("r9", "I cant find my new bank card heree")).rejection
+    assert near_both is not None
+    assert near_both.evidence["id"] == "r1"
+    strict = lexical_only()
+    assert [judge(strict, candidate(t, t)).rejection is None for t in texts] == [True, False, False]
+
+
+def test_contrast_never_excuses_leakage() -> None:
+    """A test row with another number is still a test row."""
+    dedup = lexical_only("keep")
+    dedup.add_test([Row("test:1", "send 10 pounds to my sister in Leeds", "a")], None)
+    leak = judge(dedup, candidate("r1", "send 90 pounds to my sister in Leeds")).rejection
+    assert leak is not None
+    assert leak.reason is Reason.LEAKAGE
+
+
+def test_contrast_by_embedding_looks_past_the_nearest() -> None:
+    """Where the nearest row is a contrast, the next nearest still counts."""
+    check = DuplicateCheck(check="duplicate", threshold=0.9, lexical=None, contrast="keep")
+    dedup = Deduplicator(check, None, 2)
+    vectors = np.array([[1, 0], [0.95, 0.3122], [0.93, 0.3676]], dtype=np.float16)
+    dedup.accept(candidate("r1", "pay £10"), vectors[1])
+    dedup.accept(candidate("r2", "settle the bill"), vectors[0])
+    rejection = judge(dedup, candidate("r3", "pay £100"), vectors[2]).rejection
+    assert rejection is not None
+    assert rejection.evidence["id"] == "r2"
 
 
 def test_deduplicator_refuses_a_row_without_a_vector_where_vectors_count() -> None:
@@ -173,3 +285,5 @@ def test_deduplicator_refuses_a_row_without_a_vector_where_vectors_count() -> No
     dedup = Deduplicator(DuplicateCheck(check="duplicate"), None, DIMENSIONS)
     with pytest.raises(ValueError, match="r1"):
         dedup.accept(candidate("r1", "text"), None)
+    with pytest.raises(ValueError, match="vector"):
+        dedup.accept_all([candidate("r1", "text")], [None])

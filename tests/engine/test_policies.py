@@ -289,3 +289,31 @@ def test_usd_budget_needs_a_price() -> None:
     with pytest.raises(JobError, match=r"price of model 'nobody-knows-this'"):
         require_price(ModelConfig(model="nobody-knows-this"), has_usd_budget=True)
     assert require_price(ModelConfig(model="nobody-knows-this"), has_usd_budget=False).of(Usage(5, 5)) == 0
+
+
+@given(st.data())
+def test_demand_chooses_as_if_it_looked_at_every_class_each_time(data: st.DataObject) -> None:
+    """The heaps are a shortcut: what is judged next and asked next is what a look at all classes would choose."""
+    targets = data.draw(st.dictionaries(st.sampled_from("abcdef"), st.integers(1, 12), min_size=1))
+    order = Interleaving(targets)
+    starvation = StarvationConfig(patience=4)
+    classes = {label: ClassDemand(label, n, 1, starvation) for label, n in targets.items()}
+    demand = Demand(order, classes, window=10)
+    for _ in range(data.draw(st.integers(1, 60))):
+        is_open = [c for c in classes.values() if c.is_open]
+        head = min(is_open, key=lambda c: order.place(c.label, c.committed), default=None)
+        assert demand.head() is head
+        is_full = sum(len(c.waiting) for c in classes.values()) >= 10
+        is_missing = head is not None and head.committed not in head.waiting
+        wanted = [c for c in is_open if c.is_wanted() or c.committed not in c.waiting]
+        chosen = min(wanted, key=lambda c: order.place(c.label, c.next_ordinal()), default=None)
+        expected = None if chosen is None or (is_full and not is_missing) else (chosen.label, chosen.next_ordinal())
+        assert demand.take() == expected
+        out = [(c, o) for c in classes.values() if c.is_open for o, rows in c.waiting.items() if rows is None]
+        if out and data.draw(st.booleans()):
+            account, ordinal = data.draw(st.sampled_from(out))
+            account.note_landed(ordinal, data.draw(st.integers(0, 1)))
+        head = demand.head()
+        if head is not None and head.waiting.get(head.committed) is not None:
+            head.note_committed(int(head.waiting[head.committed] or 0), is_failed=False)
+            head.is_starved = head.has_collapsed()

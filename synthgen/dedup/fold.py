@@ -1,0 +1,91 @@
+"""Short forms of vectors whose dot product is never below the cosine: what an exact search can scan instead.
+
+An orthonormal basis splits a unit vector into a head (its first coordinates) and a tail (the rest). By Cauchy-Schwarz
+cos(x, y) <= head(x) . head(y) + |tail(x)| |tail(y)|: the dot product of the heads with the tail's length appended. A
+basis of principal components makes the heads hold most of the length, and the bound tight.
+
+Heads are computed in float64 and then rounded, so what they err is the rounding of float32 and the sums over them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+# What a float32 sum of up to 1,024 products of unit vectors can err by at the very most, and rounding before it.
+SCAN_ERROR = 1e-4
+# Added to a squared tail: what float64 leaves of a length that ought to be 1, with much to spare.
+_TAIL_ERROR = 1e-9
+_NARROW_DIMENSIONS = 48
+_HEADS = (16, 32, 64, 128)
+# Relative costs of one more dimension to scan, and of one row that the bound lets through; measured.
+_DIMENSION_COST, _PASS_COST = 1.0, 40000.0
+_SAMPLE_QUERIES, _SAMPLE_ROWS = 128, 4096
+
+Vectors = npt.NDArray[np.float16]
+Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
+
+
+def as_unit(vectors: npt.NDArray[np.floating]) -> Doubles:
+    """Rows of length one; a zero row, and one that holds what is no number, becomes zero: it is like nothing."""
+    rows = np.atleast_2d(vectors).astype(np.float64)
+    lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+    is_good = np.isfinite(lengths) & (lengths > 0)
+    rows[~is_good] = 0.0
+    return np.asarray(rows / np.where(is_good, lengths, 1.0)[:, None])
+
+
+class Fold:
+    """A basis and how many of its dimensions the short form keeps.
+
+    Args:
+        basis: Orthonormal columns, shape (dimensions, head); None keeps vectors whole.
+        dimensions: Length of a vector.
+    """
+
+    def __init__(self, basis: Doubles | None, dimensions: int) -> None:
+        self._basis = basis
+        self.width = dimensions if basis is None else basis.shape[1] + 1
+
+    def fold(self, unit: Doubles) -> Floats:
+        """Short forms of unit (or zero) rows, shape (n, width)."""
+        if self._basis is None:
+            return unit.astype(np.float32)
+        heads = np.empty((len(unit), self.width), dtype=np.float32)
+        head = unit @ self._basis
+        lengths = np.einsum("ij,ij->i", unit, unit)
+        left = lengths - np.einsum("ij,ij->i", head, head)
+        heads[:, :-1] = head
+        heads[:, -1] = np.sqrt(np.maximum(left, 0.0) + _TAIL_ERROR) * (lengths > 0)
+        return heads
+
+
+def whole(dimensions: int) -> Fold:
+    """Keeps vectors as they are: for few rows, and for short vectors."""
+    return Fold(None, dimensions)
+
+
+def fitted(sample: Doubles, at_least: float) -> Fold:
+    """Principal components of a sample of unit rows, and the head's length that is cheapest to search with.
+
+    Args:
+        sample: At least a few hundred unit rows, shape (n, dimensions).
+        at_least: Cosine that will be searched for.
+    """
+    dimensions = sample.shape[1]
+    if dimensions <= _NARROW_DIMENSIONS:
+        return whole(dimensions)
+    _, components = np.linalg.eigh(sample.T @ sample)
+    basis = np.ascontiguousarray(components[:, ::-1])
+    heads = [k for k in _HEADS if k < dimensions]
+    head = min(heads, key=lambda k: _cost(sample @ basis[:, :k], at_least))
+    return Fold(np.ascontiguousarray(basis[:, :head]), dimensions)
+
+
+def _cost(heads: Doubles, at_least: float) -> float:
+    """Of one comparison, in the cost of one dimension."""
+    tails = np.sqrt(np.maximum(1.0 - np.einsum("ij,ij->i", heads, heads), 0.0))
+    some = min(_SAMPLE_QUERIES, len(heads) // 2)
+    bounds = heads[:some] @ heads[some:][:_SAMPLE_ROWS].T + np.outer(tails[:some], tails[some:][:_SAMPLE_ROWS])
+    return float(_DIMENSION_COST * heads.shape[1] + _PASS_COST * (bounds >= at_least).mean())

@@ -1,0 +1,169 @@
+"""Rows that a candidate is compared with, by each stage that is switched on.
+
+Compact, because a run's accepted rows only become more: ids and texts stand as bytes in one place. The exact stage
+costs about 250 bytes a short row, the lexical one about 350 more, the embedding one two a dimension and its index.
+"""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from synthgen.dedup.grams import GramOrder, Profile
+from synthgen.dedup.index import VectorIndex
+from synthgen.dedup.lexical import LexicalIndex
+
+Vector = npt.NDArray[np.float16]
+# How far below its threshold the embedding stage still says what the nearest row is.
+BORDERLINE = 0.05
+_LEAST_SIMILARITY = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """What a pool compares besides normal forms.
+
+    Attributes:
+        lexical: Jaccard overlap of character 3-grams at or above which two texts are near, or None.
+        cosine: Cosine at or above which two texts are near, or None.
+        finds_all: Whether all near rows are looked for, or the nearest only.
+        margin: How far below its threshold the embedding stage still says what the nearest row is.
+    """
+
+    lexical: float | None
+    cosine: float | None
+    finds_all: bool = False
+    margin: float = BORDERLINE
+
+
+class Match(NamedTuple):
+    """A row of the pool, and how near it is by one stage."""
+
+    place: int
+    similarity: float
+
+
+class PoolRow(NamedTuple):
+    """What is known of a row: evidence."""
+
+    id: str
+    label: str
+    text: str
+
+
+class Pool:
+    """Rows by normal form, by grams and by vector.
+
+    Args:
+        name: As reports say it.
+        stages: What is compared.
+        dimensions: Length of the vectors, or None where nothing is encoded.
+        order: Numbers the grams.
+    """
+
+    def __init__(self, name: str, stages: Stages, dimensions: int | None, order: GramOrder) -> None:
+        self.name, self.stages = name, stages
+        self._by_form: dict[bytes, int] = {}
+        self._rows = _Rows()
+        self._lexical = None if stages.lexical is None else LexicalIndex(stages.lexical, order)
+        cosine = 1.0 if stages.cosine is None else stages.cosine
+        self.nearest_from = max(cosine - stages.margin, min(cosine, _LEAST_SIMILARITY))
+        self._vectors = None
+        if stages.cosine is not None and dimensions is not None:
+            self._vectors = VectorIndex(dimensions, self.nearest_from)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def add(self, row: PoolRow, form: str, vector: Vector | None) -> None:
+        """Add one row, whose normal form is `form`. The first row of a normal form stays its witness.
+
+        Raises:
+            ValueError: The pool compares vectors and there is none.
+        """
+        if self._vectors is not None:
+            if vector is None:
+                raise ValueError(f"row {row.id} has no vector, and this pool compares vectors")
+            self._vectors.add(vector)
+        self._add_text(row, form)
+
+    def add_all(self, rows: list[tuple[PoolRow, str]], vectors: npt.NDArray[np.float16] | None) -> None:
+        """As `add`, for many rows with their normal forms: much quicker for the vectors."""
+        if self._vectors is not None and rows:
+            if vectors is None or len(vectors) != len(rows):
+                raise ValueError(f"{len(rows)} rows have no vector each, and this pool compares vectors")
+            self._vectors.add(vectors)
+        for row, form in rows:
+            self._add_text(row, form)
+
+    def _add_text(self, row: PoolRow, form: str) -> None:
+        self._by_form.setdefault(_digest(form), len(self._rows))
+        self._rows.add(row)
+        if self._lexical is not None:
+            self._lexical.add(self._lexical.profile(form))
+
+    def profile(self, form: str) -> Profile | None:
+        """The grams of a text, where they count."""
+        return None if self._lexical is None else self._lexical.profile(form)
+
+    def exact(self, form: str) -> Match | None:
+        """The first row with the same normal form."""
+        place = self._by_form.get(_digest(form))
+        return None if place is None else Match(place, 1.0)
+
+    def lexical(self, profile: Profile | None) -> list[Match]:
+        """Rows at or above the lexical threshold, the nearest first and the earliest of equals."""
+        if self._lexical is None or profile is None:
+            return []
+        found = self._lexical.close(profile)
+        return [Match(*overlap) for overlap in (found if self.stages.finds_all else found[:1])]
+
+    def near(self, vector: Vector | None) -> list[Match]:
+        """Rows by cosine, the nearest first and the earliest of equals, from a little below the threshold on."""
+        if self._vectors is None or vector is None:
+            return []
+        if self.stages.finds_all:
+            return [Match(*neighbour) for neighbour in self._vectors.close(vector)]
+        nearest = self._vectors.nearest(vector)
+        return [] if nearest is None else [Match(*nearest)]
+
+    def row(self, place: int) -> PoolRow:
+        return self._rows[place]
+
+
+class _Rows:
+    """Ids, labels and texts, without an object for each."""
+
+    def __init__(self) -> None:
+        self._bytes = bytearray()
+        self._ends = array("Q")
+        self._labels = array("i")
+        self._label_numbers: dict[str, int] = {}
+        self._label_names: list[str] = []
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def add(self, row: PoolRow) -> None:
+        for value in (row.id, row.text):
+            self._bytes += value.encode("utf-8", "surrogatepass")
+            self._ends.append(len(self._bytes))
+        number = self._label_numbers.setdefault(row.label, len(self._label_names))
+        if number == len(self._label_names):
+            self._label_names.append(row.label)
+        self._labels.append(number)
+
+    def __getitem__(self, place: int) -> PoolRow:
+        start = self._ends[2 * place - 1] if place else 0
+        middle, end = self._ends[2 * place], self._ends[2 * place + 1]
+        row_id, text = (self._bytes[a:b].decode("utf-8", "surrogatepass") for a, b in ((start, middle), (middle, end)))
+        return PoolRow(row_id, self._label_names[self._labels[place]], text)
+
+
+def _digest(form: str) -> bytes:
+    return blake2b(form.encode("utf-8", "replace"), digest_size=16).digest()
