@@ -6,13 +6,16 @@ import sys
 
 import click
 
+from synthgen.cli.compare import command as compare
 from synthgen.cli.dedup import command as dedup
 from synthgen.cli.export import command as export
 from synthgen.cli.journal import command as journal
 from synthgen.cli.plan import command as plan
 from synthgen.cli.prompts import command as prompts
 from synthgen.cli.replay import command as replay
+from synthgen.cli.report import command as report
 from synthgen.cli.retry_failed import command as retry_failed
+from synthgen.cli.review import command as review
 from synthgen.cli.run import command as run
 from synthgen.cli.simulate import command as simulate
 from synthgen.cli.status import command as status
@@ -25,7 +28,21 @@ def cli() -> None:
     """Exactly N accepted rows of synthetic training data, from a language model, without losing a paid answer."""
 
 
-for _command in (run, plan, status, replay, retry_failed, journal, export, dedup, prompts, simulate):
+for _command in (
+    run,
+    plan,
+    status,
+    replay,
+    retry_failed,
+    journal,
+    review,
+    report,
+    export,
+    compare,
+    dedup,
+    prompts,
+    simulate,
+):
     cli.add_command(_command)
 
 

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from synthgen.journal import Journal
+    from synthgen.review import Standing
 
 
 @click.command("status")
@@ -36,6 +42,7 @@ def command(run_dir: Path, as_json: bool, rejected: int) -> None:
         sessions = seen_sessions(
             journal.sessions(), is_live=owner is not None, last_answer_at=last_answer_at, now=time.time()
         )
+        review = _review(journal, meta)
         status = "running" if owner else "complete" if is_complete else "stopped"
         if as_json:
             facts = {
@@ -66,6 +73,7 @@ def command(run_dir: Path, as_json: bool, rejected: int) -> None:
                     }
                     for s in sessions
                 ],
+                **({"review": review.as_json()} if review else {}),
             }
             click.echo(orjson.dumps(facts).decode())
             return
@@ -75,9 +83,18 @@ def command(run_dir: Path, as_json: bool, rejected: int) -> None:
         click.echo(f"answers   {answers:,} bought, {usage.input_tokens:,} + {usage.output_tokens:,} tokens")
         for line in session_lines(sessions, losses):
             click.echo(line)
+        if review:
+            click.echo(f"review    {review.gate.sentence()}")
         for line in sample_lines(journal, list(targets)):
             click.echo(line)
         if rejected:
             click.echo("\nrejected:")
             for line in rejection_lines(journal.rows(accepted=False), count=rejected):
                 click.echo(line)
+
+
+def _review(journal: Journal, meta: Mapping[str, str]) -> Standing | None:
+    """Where the spot check stands; None where nobody has begun one."""
+    from synthgen.review.standing import SETTINGS_KEY, read_standing
+
+    return read_standing(journal) if SETTINGS_KEY in meta else None

@@ -5,6 +5,7 @@ who may write. Group commits belong to the engine.
 """
 
 from synthgen.journal.entries import (
+    AcceptedMark,
     AcceptedRow,
     CommittedSlot,
     FailedSlot,
@@ -14,27 +15,35 @@ from synthgen.journal.entries import (
     StoredRow,
     StoredSession,
     StoredSlot,
+    StoredVerdict,
     VectorEntry,
     Write,
 )
+from synthgen.journal.figures import Figures, Judgement, ModelUse
 from synthgen.journal.kept import ENCODER_KEY, vector_digests
-from synthgen.journal.lock import RunLock
+from synthgen.journal.lock import RunHeld, RunLock
 from synthgen.journal.store import JOURNAL_NAME, Journal
 
 __all__ = [
     "ENCODER_KEY",
     "JOURNAL_NAME",
+    "AcceptedMark",
     "AcceptedRow",
     "CommittedSlot",
     "FailedSlot",
+    "Figures",
     "Journal",
+    "Judgement",
     "Lease",
     "LimitChange",
     "Loss",
+    "ModelUse",
+    "RunHeld",
     "RunLock",
     "StoredRow",
     "StoredSession",
     "StoredSlot",
+    "StoredVerdict",
     "VectorEntry",
     "Write",
     "vector_digests",

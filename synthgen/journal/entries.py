@@ -187,3 +187,41 @@ class StoredSlot:
     ordinal: int
     is_failed: bool
     rows: tuple[StoredRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVerdict:
+    """One thing that a person did about an accepted row.
+
+    Attributes:
+        reviewer: Who.
+        row_id: About which row.
+        act: A verdict's word, `undo` (takes back this person's last verdict on the row) or `note`.
+        note: Free words, or None.
+        at: Unix time.
+    """
+
+    reviewer: str
+    row_id: str
+    act: str
+    note: str | None
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedMark:
+    """An accepted row without its text: enough to draw a sample from a hundred thousand.
+
+    Attributes:
+        row_id: Its id.
+        label: Its class.
+        position: Place of its slot in commit order.
+        item: Its place in the slot's answer.
+        results: What the checks that passed kept.
+    """
+
+    row_id: str
+    label: str
+    position: int
+    item: int
+    results: Mapping[str, Any]

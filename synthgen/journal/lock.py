@@ -13,11 +13,16 @@ from synthgen.errors import JournalError
 LOCK_NAME = "run.lock"
 
 
+class RunHeld(JournalError):
+    """Another process works on the run."""
+
+
 class RunLock:
     """Holds `run.lock` of a run directory while entered.
 
     Raises:
-        JournalError: Another process holds it, or the directory cannot be written.
+        RunHeld: Another process holds it.
+        JournalError: The directory cannot be written.
     """
 
     def __init__(self, run_dir: Path) -> None:
@@ -54,7 +59,7 @@ class RunLock:
             owner = os.read(self._file, 32).decode(errors="replace").strip()
             os.close(self._file)
             self._file = None
-            raise JournalError(
+            raise RunHeld(
                 f"{self._path.parent}: another run works here" + (f" (process {owner})" if owner else ""),
                 hint="wait for it, stop it, or choose another --out; `synthgen status` shows how far it is",
             ) from None

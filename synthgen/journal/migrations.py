@@ -85,7 +85,15 @@ MIGRATIONS: tuple[str, ...] = (
         encoder TEXT NOT NULL, digest TEXT NOT NULL, vector BLOB NOT NULL, PRIMARY KEY (encoder, digest)
     ) WITHOUT ROWID;
     """,
+    """
+    -- What people said of accepted rows. Never changed, never deleted: a correction and an undo are further rows.
+    CREATE TABLE verdicts (
+        id INTEGER PRIMARY KEY,
+        reviewer TEXT NOT NULL, row_id TEXT NOT NULL, act TEXT NOT NULL, note TEXT, at REAL NOT NULL
+    );
+    """,
 )
+OLDEST_READABLE = 2  # what later steps added can be missed by whoever only looks
 
 
 def migrate(connection: sqlite3.Connection, name: str) -> None:

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from synthgen.errors import JournalError
-from synthgen.journal import kept, sessions
+from synthgen.journal import kept, sessions, verdicts
 from synthgen.journal.batches import insert_many
 from synthgen.journal.entries import (
+    AcceptedMark,
     AcceptedRow,
     CommittedSlot,
     FailedSlot,
@@ -27,16 +28,25 @@ from synthgen.journal.entries import (
     StoredRow,
     StoredSession,
     StoredSlot,
+    StoredVerdict,
     VectorEntry,
     Write,
 )
+from synthgen.journal.figures import Figures
 from synthgen.journal.files import require_whole
-from synthgen.journal.migrations import MIGRATIONS, migrate
+from synthgen.journal.migrations import MIGRATIONS, OLDEST_READABLE, migrate
 from synthgen.journal.rows import as_completion, as_row, as_storable, completion_values, decision_values
 from synthgen.records import Completion, Usage
 
 JOURNAL_NAME = "journal.sqlite"
 T = TypeVar("T")
+
+_ROWS = (
+    "SELECT d.row_id, s.slot_id, d.label, s.ordinal, d.item, d.reason, d.text, d.fields, d.evidence, d.nearest,"
+    " d.results, c.draft, c.model, d.vector FROM decisions d JOIN slots s USING (position)"
+    " JOIN completions c ON c.label = s.label AND c.ordinal = s.ordinal AND c.step ="
+    " (SELECT max(step) FROM completions l WHERE l.label = s.label AND l.ordinal = s.ordinal)"
+)
 
 
 class Journal:
@@ -237,6 +247,15 @@ class Journal:
         with self._transaction():
             sessions.end(self._db, status=status, reason=reason, elapsed_s=elapsed_s, now=now)
 
+    def add_verdicts(self, entries: Sequence[StoredVerdict]) -> None:
+        """Make what a person said durable, all or none.
+
+        Raises:
+            JournalError: As `apply`.
+        """
+        with self._transaction():
+            verdicts.insert(self._db, entries)
+
     # --- reading -----------------------------------------------------------------------------------------------
 
     def meta(self) -> dict[str, str]:
@@ -348,14 +367,7 @@ class Journal:
         """Items in commit order: all, or only the accepted or the rejected ones."""
         where = {None: "", True: "WHERE d.reason IS NULL", False: "WHERE d.reason IS NOT NULL"}[accepted]
         with _translated(self.path):
-            rows = self._db.execute(
-                "SELECT d.row_id, s.slot_id, d.label, s.ordinal, d.item, d.reason, d.text, d.fields, d.evidence,"
-                " d.nearest, d.results, c.draft, c.model, d.vector"
-                " FROM decisions d JOIN slots s USING (position)"
-                " JOIN completions c ON c.label = s.label AND c.ordinal = s.ordinal AND c.step ="
-                " (SELECT max(step) FROM completions l WHERE l.label = s.label AND l.ordinal = s.ordinal)"
-                f" {where} ORDER BY d.position, d.item"
-            )
+            rows = self._db.execute(f"{_ROWS} {where} ORDER BY d.position, d.item")
             for row in rows:
                 yield as_row(*row)
 
@@ -374,6 +386,22 @@ class Journal:
             )
             return [AcceptedRow(*row) for row in rows]
 
+    def row(self, position: int, item: int) -> StoredRow | None:
+        """One item by its place, or None where there is none."""
+        with _translated(self.path):
+            found = self._db.execute(f"{_ROWS} WHERE d.position = ? AND d.item = ?", (position, item)).fetchone()
+        return None if found is None else as_row(*found)
+
+    def accepted_marks(self) -> Iterator[AcceptedMark]:
+        """Accepted rows in commit order, without texts and vectors."""
+        with _translated(self.path):
+            yield from verdicts.accepted(self._db)
+
+    def verdicts(self) -> list[StoredVerdict]:
+        """Everything that people did about rows, oldest first."""
+        with _translated(self.path):
+            return verdicts.read_all(self._db)
+
     def slots(self) -> Iterator[StoredSlot]:
         """Judged slots in commit order, each with its items, answered or not."""
         with _translated(self.path):
@@ -385,6 +413,12 @@ class Journal:
             for (position, slot_id, label, ordinal, is_failed), found in groupby(rows, key=lambda row: row[:5]):
                 items = tuple(as_row(*row[5:]) for row in found if row[5] is not None)
                 yield StoredSlot(position, slot_id, label, ordinal, bool(is_failed), items)
+
+    @contextlib.contextmanager
+    def figures(self) -> Iterator[Figures]:
+        """What a report counts; read inside `snapshot` where it must be of one moment."""
+        with _translated(self.path):
+            yield Figures(self._db)
 
     def page_count(self) -> int:
         with _translated(self.path):
@@ -464,7 +498,7 @@ def _require_readable(connection: sqlite3.Connection, path: Path) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version == 0 or not connection.execute("SELECT 1 FROM meta WHERE key = 'fingerprint'").fetchone():
         raise JournalError(f"{path}: the run here never began", hint="run its job again")
-    if version != len(MIGRATIONS):
+    if not OLDEST_READABLE <= version <= len(MIGRATIONS):
         raise JournalError(
             f"{path}: journal version {version}, this synthgen reads {len(MIGRATIONS)}",
             hint="resume the run once with this synthgen, or use the one that wrote it",

@@ -10,11 +10,11 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "synthgen"
 
 FLOORS: dict[str, int] = {
-    **dict.fromkeys(["errors", "identity", "records", "job", "text"], 0),
+    **dict.fromkeys(["errors", "identity", "records", "job", "text", "display"], 0),
     **dict.fromkeys(["plan", "prompt", "parse", "checks", "dedup", "measure"], 1),
     **dict.fromkeys(["providers", "encoders", "journal", "data"], 2),
     **dict.fromkeys(["engine"], 3),
-    **dict.fromkeys(["recipes", "quality", "report"], 4),
+    **dict.fromkeys(["recipes", "quality", "report", "review"], 4),
     **dict.fromkeys(["cli", "api", "simulator", "testing", "__init__", "__main__"], 5),
 }
 PURE = {room for room, floor in FLOORS.items() if floor == 1}

@@ -37,7 +37,16 @@ def test_public_names_are_exactly_these() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["run", "--help"], ["export", "--help"], ["simulate", "--help"], ["dedup", "--help"]]
+    "arguments",
+    [
+        ["--help"],
+        ["run", "--help"],
+        ["export", "--help"],
+        ["simulate", "--help"],
+        ["review", "--help"],
+        ["report", "--help"],
+        ["dedup", "--help"],
+    ],
 )
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     """Help loads click and our own light modules: what makes it quick, without timing it."""

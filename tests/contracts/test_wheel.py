@@ -46,6 +46,12 @@ def test_wheel_lists_and_shows_its_prompts(site: Path, tmp_path: Path) -> None:
     assert "{% message" in run_installed(site, tmp_path, "prompts", "balance/default.j2")
 
 
+def test_wheel_carries_the_review_page(site: Path) -> None:
+    """The page's files travel with the package."""
+    names = {path.name for path in (site / "synthgen/review/page").iterdir()}
+    assert names >= {"index.html", "review.css", "review.js"}
+
+
 def test_wheel_runs_a_job_with_a_builtin_prompt(site: Path, tmp_path: Path) -> None:
     """The main job from an installed wheel, with the recipe's own template."""
     with simulator() as server:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import orjson
 import polars as pl
 import pytest
 
 from synthgen.data.export import write_rows
+from synthgen.data.layouts import Task
 from synthgen.errors import JobError
 
-ROWS = [
+TASK = Task("text", "intent", ("late", "lost"))
+ROWS: list[dict[str, Any]] = [
     {
         "text": f"row {i}, with a comma",
         "intent": "late",
@@ -55,19 +60,110 @@ def test_export_manifest_describes_the_file(tmp_path: Path) -> None:
     assert output.read_bytes() == first
 
 
-def test_export_that_fails_leaves_no_manifest_and_the_old_file(tmp_path: Path) -> None:
-    """A crash in the middle of an export leaves the old rows, and no manifest to vouch for them."""
-    output = tmp_path / "rows.jsonl"
-    write_rows(ROWS, output=output, format="jsonl", manifest={})
+def breaking() -> Iterator[dict[str, Any]]:
+    yield ROWS[0]
+    raise OSError(28, "No space left on device")
 
-    def breaking() -> object:
-        yield ROWS[0]
-        raise OSError(28, "No space left on device")
 
+@pytest.mark.parametrize("file_format", ["jsonl", "csv", "openai-chat", "hf"])
+def test_export_that_fails_leaves_the_one_before_as_it_was(tmp_path: Path, file_format: str) -> None:
+    """A full disk in the middle: the old rows stay under their own manifest, nothing half written lies about, and where
+    there was nothing there is nothing."""
+    output = tmp_path / "rows"
     with pytest.raises(JobError, match="No space left"):
-        write_rows(breaking(), output=output, format="jsonl", manifest={})  # type: ignore[arg-type]
-    assert len(output.read_bytes().splitlines()) == 3
-    assert not (tmp_path / "rows.jsonl.manifest.json").exists()
+        write_rows(breaking(), output=output, format=file_format, manifest={}, task=TASK)
+    assert not list(tmp_path.iterdir())
+    write_rows(ROWS, output=output, format=file_format, manifest={}, card=lambda count, file: f"{count}", task=TASK)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises(JobError, match="No space left"):
+        write_rows(breaking(), output=output, format=file_format, manifest={}, task=TASK)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_export_writes_the_card_with_the_count(tmp_path: Path) -> None:
+    """The card is told how many rows there are and where, as seen from itself."""
+    write_rows(
+        ROWS, output=tmp_path / "rows.csv", format="csv", manifest={}, card=lambda count, file: f"{count} {file}"
+    )
+    assert (tmp_path / "rows.csv.README.md").read_text() == "3 rows.csv"
+    write_rows(ROWS, output=tmp_path / "hub", format="hf", manifest={}, card=lambda count, file: f"{count} {file}")
+    assert (tmp_path / "hub/README.md").read_text() == "3 data/train.parquet"
+    assert pl.read_parquet(tmp_path / "hub/data/train.parquet")["text"].to_list() == [r["text"] for r in ROWS]
+
+
+def test_hf_folder_replaces_only_what_an_export_made(tmp_path: Path) -> None:
+    """An export's folder is replaced; a folder with anything else in it stays as it is."""
+    write_rows(ROWS, output=tmp_path / "hub", format="hf", manifest={})
+    assert write_rows(ROWS[:1], output=tmp_path / "hub", format="hf", manifest={}) == 1
+    (tmp_path / "hub/notes.txt").write_text("mine")
+    with pytest.raises(JobError, match="it holds notes"):
+        write_rows(ROWS, output=tmp_path / "hub", format="hf", manifest={})
+    assert (tmp_path / "hub/notes.txt").read_text() == "mine"
+    (tmp_path / "empty").mkdir()
+    assert write_rows(ROWS, output=tmp_path / "empty", format="hf", manifest={}) == 3
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(JobError, match="a file of that name"):
+        write_rows(ROWS, output=tmp_path / "file", format="hf", manifest={})
+    with pytest.raises(JobError, match="a folder"):
+        write_rows(ROWS, output=tmp_path / "hub", format="jsonl", manifest={})
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [orjson.loads(line) for line in path.read_bytes().splitlines()]
+
+
+def test_openai_chat_rows_are_what_fine_tuning_takes(tmp_path: Path) -> None:
+    """Nothing but messages: the classes in the system turn, the text, the class; provenance line by line beside it."""
+    write_rows(ROWS, output=tmp_path / "rows.jsonl", format="openai-chat", manifest={}, task=TASK)
+    first = lines(tmp_path / "rows.jsonl")[0]
+    assert first == {
+        "messages": [
+            {
+                "role": "system",
+                "content": "Classify the text. Answer with one of these classes and nothing else: late, lost.",
+            },
+            {"role": "user", "content": "row 0, with a comma"},
+            {"role": "assistant", "content": "late"},
+        ]
+    }
+    beside = lines(tmp_path / "rows.jsonl.provenance.jsonl")
+    assert [row["id"] for row in beside] == ["r1:0", "r1:1", "r1:2"]
+    assert all(row["synthetic"] is True and row["provenance"]["slot"] == "s1:x" for row in beside)
+
+
+def test_alpaca_and_sharegpt_rows(tmp_path: Path) -> None:
+    """Both keep id and mark; a name that ends in .json holds one array instead of lines."""
+    task = replace(TASK, instruction="Which?")
+    write_rows(ROWS, output=tmp_path / "a.json", format="alpaca", manifest={}, task=task)
+    assert orjson.loads((tmp_path / "a.json").read_bytes())[1] == {
+        "instruction": "Which?",
+        "input": "row 1, with a comma",
+        "output": "late",
+        "id": "r1:1",
+        "synthetic": True,
+    }
+    write_rows(ROWS, output=tmp_path / "s.jsonl", format="sharegpt", manifest={}, task=task)
+    turns = lines(tmp_path / "s.jsonl")[2]["conversations"]
+    assert [(t["from"], t["value"]) for t in turns] == [
+        ("system", "Which?"),
+        ("human", "row 2, with a comma"),
+        ("gpt", "late"),
+    ]
+    write_rows([], output=tmp_path / "none.json", format="alpaca", manifest={}, task=task)
+    assert orjson.loads((tmp_path / "none.json").read_bytes()) == []
+
+
+def test_rows_without_classes_need_a_question_and_an_answer(tmp_path: Path) -> None:
+    """Instruction data keeps its own fields as turns; text alone is no conversation, and that is said."""
+    rows = [{"instruction": "Add", "input": "1 and 2", "output": 3, "id": "r1:a", "synthetic": True, "provenance": {}}]
+    task = Task("instruction", "")
+    write_rows(rows, output=tmp_path / "a.jsonl", format="alpaca", manifest={}, task=task)
+    assert lines(tmp_path / "a.jsonl")[0]["output"] == "3"
+    write_rows(rows, output=tmp_path / "c.jsonl", format="openai-chat", manifest={}, task=task)
+    assert [m["content"] for m in lines(tmp_path / "c.jsonl")[0]["messages"]] == ["Add\n\n1 and 2", "3"]
+    with pytest.raises(JobError, match="no class, and no pair of fields"):
+        write_rows(ROWS, output=tmp_path / "x.jsonl", format="alpaca", manifest={}, task=Task("text", ""))
+    assert not (tmp_path / "x.jsonl").exists()
 
 
 @pytest.mark.parametrize("name", ["test.csv", "my_eval.jsonl", "x-validation.csv", "dev.csv"])

@@ -1,0 +1,33 @@
+"""The real rows that a run was made from, read again afterwards, for people to look at.
+
+They are quoted only while the file is what the run used: other rows under the same numbers would be a lie.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import orjson
+
+from synthgen.data.tables import load_rows
+from synthgen.errors import JobError
+from synthgen.identity import content_id
+from synthgen.records import Row
+
+
+def recall_rows(meta: Mapping[str, str]) -> tuple[tuple[Row, ...], str]:
+    """The training rows of a run, and the empty string; or no rows, and why.
+
+    Args:
+        meta: The journal's facts about the run.
+    """
+    fingerprint = orjson.loads(meta["fingerprint"])
+    data = fingerprint.get("job", {}).get("data", {})
+    path = Path(meta.get("base", ".")) / data.get("train", "")
+    try:
+        if content_id(path.read_bytes()) != fingerprint.get("files", {}).get("train"):
+            return (), f"{path.name} is not what it was when the run used it"
+        return load_rows(path, pool="train", text=data["text"], label=data.get("label")).rows, ""
+    except (OSError, JobError, KeyError):
+        return (), f"{path.name or 'the training file'} cannot be read any more"

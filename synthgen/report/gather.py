@@ -1,0 +1,132 @@
+"""Everything a report shows, as one JSON object: what `report --json` prints and the page is drawn from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from synthgen.data.training import recall_rows
+from synthgen.display import visible
+from synthgen.identity import content_id
+from synthgen.journal import ENCODER_KEY, Journal, Judgement, StoredSession
+from synthgen.report.decisions import BINS, DecisionTally, Place
+from synthgen.report.embedding import MapRow, draw_map
+from synthgen.report.facts import run_facts
+from synthgen.report.timeline import timeline
+
+MAX_EXAMPLE_CHARS = 400
+_COSINE_STAGES = ("near", "cosine", "semantic")
+
+
+Compare = Callable[[Sequence[MapRow], Sequence[MapRow]], Mapping[str, Any] | None]
+
+
+def gather_report(journal: Journal, *, review: Mapping[str, Any], compare: Compare | None = None) -> dict[str, Any]:
+    """Figures of a run, from its journal.
+
+    Args:
+        journal: Of the run; read it in a snapshot where the run may be live.
+        review: Where the spot check stands, as JSON values.
+        compare: Measures a sample of the accepted rows against the real ones, both with their vectors where the run
+            made some (else empty bytes), and gives JSON values, or None where it cannot; None leaves it out.
+    """
+    facts, tally = run_facts(journal)
+    real, synthetic = _real_rows(journal), sampled_rows(journal, tally)
+    sessions = _alive(journal.sessions(), journal.last_answered_at())
+    with journal.figures() as figures:
+        times = timeline(figures.answer_times(), sessions, journal.limit_history())
+    return {
+        **facts,
+        "review": dict(review),
+        "drift": compare(real, synthetic) if compare and real and synthetic else None,
+        "duplicates": _duplicates(tally, facts["checks"]),
+        "examples": _examples(journal, tally),
+        "timeline": times,
+        "map": _map(real, synthetic, accepted=sum(tally.accepted.values())),
+    }
+
+
+def _alive(sessions: list[StoredSession], last_answer_at: float | None) -> list[StoredSession]:
+    """A session that did not end was last seen at the last answer."""
+    return [
+        s
+        if s.elapsed_s is not None or last_answer_at is None
+        else replace(s, elapsed_s=max(0.0, last_answer_at - s.started_at))
+        for s in sessions
+    ]
+
+
+def _duplicates(tally: DecisionTally, checks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """How near rows came to another: accepted ones, and those turned down, by the stage that found them."""
+    cosine = next((stage for stage in _COSINE_STAGES if stage in tally.duplicates), _COSINE_STAGES[0])
+    declared = next((check.get("threshold") for check in checks if check["check"] == "duplicate"), None)
+    stages = {
+        stage: {"rejected": counts, "threshold": tally.thresholds.get(stage)}
+        for stage, counts in tally.duplicates.items()
+    }
+    if sum(tally.nearest):
+        stages[cosine] = {
+            **stages.get(cosine, {"rejected": [0] * BINS, "threshold": declared}),
+            "accepted": tally.nearest,
+        }
+    return {"bin_width": 1 / BINS, "stages": stages}
+
+
+def _examples(journal: Journal, tally: DecisionTally) -> dict[str, list[dict[str, Any]]]:
+    kept = {reason: few.kept() for reason, few in tally.examples.items()}
+    with journal.figures() as figures:
+        texts = figures.texts(_place(j) for found in kept.values() for j in found)
+    return {
+        reason: [
+            {
+                "id": judgement.row_id,
+                "label": judgement.label,
+                "text": visible(texts.get(_place(judgement), ""), max_chars=MAX_EXAMPLE_CHARS),
+                "evidence": {name: _brief(value) for name, value in judgement.evidence.items()},
+            }
+            for judgement in kept[reason]
+        ]
+        for reason in tally.rejected
+    }
+
+
+def _map(real: Sequence[MapRow], synthetic: Sequence[MapRow], *, accepted: int) -> dict[str, Any] | None:
+    found = draw_map([row for row in real if row.vector], [row for row in synthetic if row.vector])
+    if found is not None:
+        found["points"] = [
+            {**point, "text": visible(point["text"]), "label": visible(point["label"])} for point in found["points"]
+        ]
+        found["synthetic"] = accepted
+    return found
+
+
+def _real_rows(journal: Journal) -> list[MapRow]:
+    """The training rows, where they are still there, with their stored vectors."""
+    meta = journal.meta()
+    vectors = journal.vectors(meta[ENCODER_KEY]) if ENCODER_KEY in meta else {}
+    return [
+        MapRow(row.id, row.label, row.text, vectors.get(content_id(row.text), b""), "real")
+        for row in recall_rows(meta)[0]
+    ]
+
+
+def sampled_rows(journal: Journal, tally: DecisionTally) -> list[MapRow]:
+    """A sample of the accepted rows with their texts, and their vectors where the run made some (else empty bytes)."""
+    chosen = [judgement for few in tally.points.values() for judgement in few.kept()]
+    places = [_place(judgement) for judgement in chosen]
+    with journal.figures() as figures:
+        texts, vectors = figures.texts(places), figures.row_vectors(places)
+    return [
+        MapRow(j.row_id, j.label, texts[place], vectors.get(place, b""), "synthetic")
+        for j, place in zip(chosen, places, strict=True)
+        if place in texts
+    ]
+
+
+def _place(judgement: Judgement) -> Place:
+    return judgement.position, judgement.item
+
+
+def _brief(value: Any) -> Any:
+    return visible(value, max_chars=MAX_EXAMPLE_CHARS) if isinstance(value, str) else value
