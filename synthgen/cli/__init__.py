@@ -7,6 +7,7 @@ import sys
 import click
 
 from synthgen.cli.compare import command as compare
+from synthgen.cli.evaluate import command as evaluate
 from synthgen.cli.export import command as export
 from synthgen.cli.journal import command as journal
 from synthgen.cli.plan import command as plan
@@ -34,6 +35,7 @@ for _command in (
     journal,
     export,
     compare,
+    evaluate,
     prompts,
     simulate,
 ):
