@@ -30,14 +30,14 @@ def evaluate(train: list[Row], synthetic: list[Row], test: list[Row], **options:
 @pytest.mark.parametrize("classifier", ["embeddings", "tfidf"])
 def test_new_rows_of_a_rare_class_help(make_rows: MakeRows, classifier: str) -> None:
     """A positive interval, the class named, no other class harmed without saying so."""
-    found = evaluate(*split(make_rows), classifier=classifier)
+    found = evaluate(*split(make_rows), classifier=classifier, ratios=[0.25, 1.0, 500])
     assert found.verdict == "helps"
     assert found.difference.low > 0
     by_label = {c.label: c for c in found.per_class}
     assert by_label["lost"].difference.low > 0
     assert by_label["lost"].synthetic_rows == 80
     assert found.recommended_ratio > 0
-    assert [r.ratio for r in found.sweep] == [0.25, 0.5, 1.0, 2.0, 5.0, None]
+    assert [r.ratio for r in found.sweep] == [0.25, 1.0, None]
     assert set(found.controls) == {"class_weights", "oversampling", "eda"}
     assert found.baseline.ece is not None
     assert found.controls["oversampling"].scores.rows == found.augmented.rows
@@ -45,10 +45,10 @@ def test_new_rows_of_a_rare_class_help(make_rows: MakeRows, classifier: str) -> 
 
 def test_shuffled_labels_hurt(make_rows: MakeRows) -> None:
     """A negative interval, and no ratio is recommended."""
-    train, _, test = split(make_rows)
+    train, _, test = split(make_rows, rare=80)
     rng = np.random.default_rng(0)
-    wrong = [Row(r.id, r.text, str(rng.choice(CLASSES))) for c in CLASSES for r in make_rows(c, 60, 4)]
-    found = evaluate(train, wrong, test)
+    wrong = [Row(r.id, r.text, str(rng.choice(CLASSES))) for c in CLASSES for r in make_rows(c, 100, 4)]
+    found = evaluate(train, wrong, test, ratios=[0.5])
     assert found.verdict == "hurts"
     assert found.difference.high < 0
     assert found.recommended_ratio == 0
@@ -59,7 +59,7 @@ def test_copies_are_no_evidence(make_rows: MakeRows, change: object) -> None:
     """Whether of one class or all, and whatever their case and punctuation; the report says that they are copies."""
     train, _, test = split(make_rows)
     copies = [Row(r.id, change(r.text), r.label) for r in train[:40] * 3]  # type: ignore[operator]
-    found = evaluate(train, copies, test)
+    found = evaluate(train, copies, test, seeds=2)
     assert found.verdict == "no evidence"
     assert (found.difference.value, found.difference.low, found.difference.high) == (0.0, 0.0, 0.0)
     assert found.copies == 120
@@ -70,7 +70,7 @@ def test_rows_that_a_control_makes_as_well_are_said_to_do_no_more(make_rows: Mak
     """Copies with a word added re-weigh the class and nothing else: never more than class weights."""
     train, _, test = split(make_rows)
     near = [Row(r.id, r.text + " ok", r.label) for r in train[:5] * 16]
-    assert not evaluate(train, near, test).does_more
+    assert not evaluate(train, near, test, ratios=[1.0]).does_more
 
 
 def test_evaluation_is_the_same_every_time(make_rows: MakeRows) -> None:
