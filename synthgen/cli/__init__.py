@@ -10,6 +10,7 @@ from synthgen.cli.compare import command as compare
 from synthgen.cli.evaluate import command as evaluate
 from synthgen.cli.export import command as export
 from synthgen.cli.journal import command as journal
+from synthgen.cli.mix import command as mix
 from synthgen.cli.plan import command as plan
 from synthgen.cli.prompts import command as prompts
 from synthgen.cli.replay import command as replay
@@ -36,6 +37,7 @@ for _command in (
     export,
     compare,
     evaluate,
+    mix,
     prompts,
     simulate,
 ):

@@ -13,13 +13,13 @@ import numpy as np
 
 from synthgen.errors import JobError
 from synthgen.identity import ROW_PREFIX
+from synthgen.quality.marks import is_marked_synthetic
 from synthgen.quality.tables import Table
 from synthgen.records import Row
 from synthgen.text import form_ngrams, jaccard, normalise
 
 NEAR = 0.9
 MOST_BY_CHANCE = 3.0
-_TRUE = frozenset({"true", "1", "yes", "1.0", "t"})
 _SHOWN = 3
 _BLOCK = 256
 
@@ -49,7 +49,7 @@ def refuse_synthetic_test(test: Table) -> None:
     Raises:
         JobError: A column `synthetic` is true, or an id is one that synthgen gives.
     """
-    marked = [i for i, r in enumerate(test.records) if str(r.get("synthetic", "")).strip().casefold() in _TRUE]
+    marked = [i for i, r in enumerate(test.records) if is_marked_synthetic(r.get("synthetic"))]
     by_id = [i for i, r in enumerate(test.records) if str(r.get("id", "")).startswith(ROW_PREFIX)]
     for found, why in ((marked, "marked `synthetic`"), (by_id, f"named by synthgen (id {ROW_PREFIX}...)")):
         if found:
