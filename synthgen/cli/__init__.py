@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from synthgen.cli.check import command as check
 from synthgen.cli.compare import command as compare
 from synthgen.cli.evaluate import command as evaluate
 from synthgen.cli.export import command as export
@@ -35,6 +36,7 @@ for _command in (
     retry_failed,
     journal,
     export,
+    check,
     compare,
     evaluate,
     mix,

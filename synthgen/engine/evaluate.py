@@ -124,7 +124,6 @@ class PoolJudge:
     dedup: Deduplicator
     encoder: Encoder | None
     label_judge: LabelJudge | None
-    min_probability: float | None
 
     def judge(self, landed: Landed, kept: Mapping[str, bytes] | None = None) -> Landed:
         """The same slot, with vectors, neighbours among the real rows, and the objections these raise.
@@ -153,7 +152,5 @@ class PoolJudge:
         rejection, nearest = self.dedup.judge_static(item.candidate, vector)
         results: Mapping[str, Any] = {}
         if rejection is None and self.label_judge is not None and vector is not None:
-            rejection, results = self.label_judge.judge(
-                vector, item.candidate.label, min_probability=self.min_probability
-            )
+            rejection, results = self.label_judge.judge(item.candidate.text, vector, item.candidate.label)
         return Judged(item.candidate, rejection, nearest, vector, results)
