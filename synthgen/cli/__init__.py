@@ -10,6 +10,7 @@ from synthgen.cli.check import command as check
 from synthgen.cli.compare import command as compare
 from synthgen.cli.evaluate import command as evaluate
 from synthgen.cli.export import command as export
+from synthgen.cli.init import command as init
 from synthgen.cli.journal import command as journal
 from synthgen.cli.mix import command as mix
 from synthgen.cli.plan import command as plan
@@ -29,6 +30,7 @@ def cli() -> None:
 
 
 for _command in (
+    init,
     run,
     plan,
     status,
