@@ -25,7 +25,7 @@ MOST_CLASSES = 40
     multiple=True,
     metavar="NAME[:KEY=VALUE,...]",
     help="A check as job files name it, as often as wanted: label, duplicate, leakage, length, pattern, language, "
-    "refusal, chatter, placeholder, repetitive. Lists with | between.",
+    "refusal, chatter, placeholder, repetitive, memorised. Lists with | between.",
 )
 @click.option("--checks", "checks_file", type=File, metavar="YAML", help="A list of checks, or a job file.")
 @click.option("--train", type=File, help="Real training rows: label learns from them, duplicate compares with them.")

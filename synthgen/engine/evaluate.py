@@ -108,7 +108,7 @@ def row_judge(blueprint: Blueprint) -> RowJudge:
     Raises:
         JobError: A check's setting means nothing.
     """
-    checks = build_checks(blueprint.job.checks or (), language=blueprint.job.language)
+    checks = build_checks(blueprint.job.checks or (), language=blueprint.job.language, real=blueprint.train.rows)
     return RowJudge(blueprint.item, blueprint.text_field, checks)
 
 

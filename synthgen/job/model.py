@@ -251,6 +251,17 @@ class CopiedSeedCheck(CheckBlock):
     max_overlap_ratio: Annotated[float, Field(gt=0, le=1)] = 0.8
 
 
+class MemorisedCheck(CheckBlock):
+    """A passage of a real training row, word for word.
+
+    Attributes:
+        max_words: Longest run of words that a row may share with any real row.
+    """
+
+    check: Literal["memorised"]
+    max_words: Annotated[int, Field(ge=1)] = 12
+
+
 class LanguageCheck(CheckBlock):
     """The text is in one of these languages (ISO 639-1 codes). Empty takes the job's `language`."""
 
@@ -312,6 +323,7 @@ CheckConfig = Annotated[
     | PlaceholderCheck
     | RepetitiveCheck
     | CopiedSeedCheck
+    | MemorisedCheck
     | LanguageCheck
     | PatternCheck
     | LabelCheck,

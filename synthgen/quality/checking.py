@@ -139,7 +139,7 @@ def check_rows(
     found = {type(config): config for config in configs}
     duplicate, leakage, label = (found.get(kind) for kind in (DuplicateCheck, LeakageCheck, LabelCheck))
     _require_rows(configs, train, test)
-    simple = build_checks(configs, language=None)
+    simple = build_checks(configs, language=None, real=train)
     is_near = any(isinstance(c, DuplicateCheck | LeakageCheck) and c.near for c in (duplicate, leakage))
     needs_vectors = is_near or (isinstance(label, LabelCheck) and label.model is None)
     of_rows, of_train, of_test = (
@@ -190,6 +190,8 @@ def _require_rows(configs: Sequence[CheckConfig], train: Sequence[Row], test: Se
     kinds: set[str] = {config.check for config in configs}
     if "label" in kinds and not train:
         raise JobError("--check label: needs real rows to learn the classes from", hint="--train REAL.csv")
+    if "memorised" in kinds and not train:
+        raise JobError("--check memorised: needs the real rows to compare with", hint="--train REAL.csv")
     if "leakage" in kinds and not test:
         raise JobError("--check leakage: needs the test rows", hint="--test TEST.csv")
     if "copied_seed" in kinds:
