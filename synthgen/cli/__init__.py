@@ -6,10 +6,14 @@ import sys
 
 import click
 
+from synthgen.cli.check import command as check
 from synthgen.cli.compare import command as compare
 from synthgen.cli.dedup import command as dedup
+from synthgen.cli.evaluate import command as evaluate
 from synthgen.cli.export import command as export
+from synthgen.cli.init import command as init
 from synthgen.cli.journal import command as journal
+from synthgen.cli.mix import command as mix
 from synthgen.cli.plan import command as plan
 from synthgen.cli.prompts import command as prompts
 from synthgen.cli.replay import command as replay
@@ -29,6 +33,7 @@ def cli() -> None:
 
 
 for _command in (
+    init,
     run,
     plan,
     status,
@@ -38,8 +43,11 @@ for _command in (
     review,
     report,
     export,
+    check,
     compare,
     dedup,
+    evaluate,
+    mix,
     prompts,
     simulate,
 ):

@@ -80,6 +80,12 @@ def _lines(found: DriftReport) -> Iterator[str]:
         reach = f"{metric.low:.3f} to {metric.high:.3f}"
         yield f"{mark} {name:<18} {metric.synthetic:>9.3f}   {metric.real:>9.3f}   {reach:<18} {MEANINGS[name]}"
     yield f"  {'label_js':<18} {found.label_js:>9.3f}   Jensen-Shannon divergence of the two label mixes, bits"
+    runs = [count for count, rows in found.shared_words.items() for _ in range(rows)]
+    if runs:
+        yield (
+            f"  longest run of words shared with a real row: half of the rows at most {runs[len(runs) // 2]}, "
+            f"19 of 20 at most {runs[int(0.95 * (len(runs) - 1))]}, all at most {runs[-1]}"
+        )
     if len(found.classes) > 1:
         yield from _class_lines(found.classes)
     if found.tics:

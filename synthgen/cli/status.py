@@ -64,6 +64,7 @@ def command(run_dir: Path, as_json: bool, rejected: int) -> None:
                     "output_tokens": losses[1].output_tokens,
                     "usd": float(losses[1].usd),
                 },
+                "label_check": orjson.loads(meta["label_check"]) if "label_check" in meta else None,
                 "sessions": [
                     {
                         "started_at": s.started_at,

@@ -115,7 +115,7 @@ def row_judge(blueprint: Blueprint) -> RowJudge:
     Raises:
         JobError: A check's setting means nothing.
     """
-    checks = build_checks(blueprint.job.checks or (), language=blueprint.job.language)
+    checks = build_checks(blueprint.job.checks or (), language=blueprint.job.language, real=blueprint.train.rows)
     return RowJudge(blueprint.item, blueprint.text_field, checks)
 
 
@@ -131,7 +131,6 @@ class PoolJudge:
     dedup: Deduplicator
     encoder: Encoder | None
     label_judge: LabelJudge | None
-    min_probability: float | None
 
     def judge(self, landed: Landed, kept: Mapping[str, bytes] | None = None) -> Landed:
         """The same slot, with vectors, neighbours among the real rows, and the objections these raise.
@@ -178,8 +177,6 @@ class PoolJudge:
         verdict = self.dedup.judge_vectors(item.candidate, vector)
         rejection, results = verdict.rejection, item.with_contrast(verdict)
         if rejection is None and self.label_judge is not None and vector is not None:
-            rejection, found = self.label_judge.judge(
-                vector, item.candidate.label, min_probability=self.min_probability
-            )
+            rejection, found = self.label_judge.judge(item.candidate.text, vector, item.candidate.label)
             results = {**results, **found}
         return replace(item, rejection=rejection, nearest=verdict.nearest, vector=vector, results=results)

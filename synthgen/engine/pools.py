@@ -9,12 +9,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
+import orjson
 
 from synthgen.checks import LabelJudge
+from synthgen.data.label_models import load_label_model
 from synthgen.dedup import Deduplicator
 from synthgen.encoders import Encoder, open_encoder
 from synthgen.engine.blueprint import Blueprint
@@ -29,6 +32,7 @@ from synthgen.records import Candidate, Row
 
 ENCODE_BATCH = 64
 PAGE = 4096
+LABEL_CHECK_KEY = "label_check"
 T = TypeVar("T")
 Vectors = npt.NDArray[np.float16]
 
@@ -64,6 +68,9 @@ class PoolBuilder:
             await self._writer.call(lambda: self._admit_encoder(encoder.identity))
             self.train_vectors, test_vectors = await self._real_vectors(encoder, train, test)
         pools = await self._blocking(lambda: assemble(blueprint, encoder, self.train_vectors, test_vectors))
+        if (judge := pools.label_judge) is not None:
+            stated = orjson.dumps(judge.error.as_json()).decode()
+            await self._writer.call(lambda: self._writer.journal.set_meta({LABEL_CHECK_KEY: stated}))
         await self._accept_stored(pools)
         return pools
 
@@ -135,10 +142,33 @@ def assemble(
     dedup.add_test(blueprint.test.rows if blueprint.test else (), test_vectors)
     check = blueprint.check(LabelCheck)
     if check is None or train_vectors is None:
-        return PoolJudge(dedup, encoder, None, None)
-    labels = [row.label for row in blueprint.train.rows]
-    label_judge = LabelJudge.train(train_vectors.astype(np.float32), labels, seed=blueprint.job.seed)
-    return PoolJudge(dedup, encoder, label_judge, check.min_probability)
+        return PoolJudge(dedup, encoder, None)
+    label_judge = make_label_judge(
+        check, blueprint.train.rows, train_vectors.astype(np.float32), seed=blueprint.job.seed, base=blueprint.base
+    )
+    return PoolJudge(dedup, encoder, label_judge)
+
+
+def make_label_judge(
+    check: LabelCheck, rows: Sequence[Row], vectors: npt.NDArray[np.float32], *, seed: int, base: Path
+) -> LabelJudge:
+    """The judge of a label check: trained on the real rows, or the user's model measured on them.
+
+    Args:
+        check: As the job says it.
+        rows: Real training rows.
+        vectors: A unit vector of each.
+        seed: For the folds.
+        base: The folder that the check's model is relative to.
+
+    Raises:
+        JobError: The user's model cannot be loaded or used.
+    """
+    labels = [row.label for row in rows]
+    if check.model is None:
+        return LabelJudge.train(vectors, labels, seed=seed, config=check)
+    model, names = load_label_model(check.model, base=base, text=rows[0].text)
+    return LabelJudge.of_model(model, names, [row.text for row in rows], labels, config=check)
 
 
 def accept_page(pools: PoolJudge, page: Sequence[AcceptedRow]) -> None:

@@ -271,6 +271,17 @@ class CopiedSeedCheck(CheckBlock):
     max_overlap_ratio: Annotated[float, Field(gt=0, le=1)] = 0.8
 
 
+class MemorisedCheck(CheckBlock):
+    """A passage of a real training row, word for word.
+
+    Attributes:
+        max_words: Longest run of words that a row may share with any real row.
+    """
+
+    check: Literal["memorised"]
+    max_words: Annotated[int, Field(ge=1)] = 12
+
+
 class LanguageCheck(CheckBlock):
     """The text is in one of these languages (ISO 639-1 codes). Empty takes the job's `language`."""
 
@@ -299,14 +310,28 @@ class PatternCheck(CheckBlock):
 
 
 class LabelCheck(CheckBlock):
-    """A classifier trained on the real rows must read the class that was asked for.
+    """A classifier trained on the real rows must not read another class than the one that was asked for.
 
     Attributes:
-        min_probability: Least probability of the asked class; None only asks that it be the most probable one.
+        min_probability: Least probability of the asked class. None rejects where another class is read at least as
+            surely as that class's own real rows are.
+        when_unsure: What becomes of a row that is read as another class but not surely, or whose class has too few real
+            rows (five) to judge: kept, rejected, or kept and put first in the spot check.
+        model: The user's own classifier: a saved scikit-learn model (`.joblib`, `.pkl`) that reads texts, or
+            `module:function`; None trains one.
     """
 
     check: Literal["label"]
     min_probability: Annotated[float, Field(ge=0, le=1)] | None = None
+    when_unsure: Literal["keep", "reject", "review"] = "review"
+    model: str | None = None
+
+    @field_validator("model")
+    @classmethod
+    def _names_a_model(cls, value: str | None) -> str | None:
+        if value is not None and not value.endswith((".joblib", ".pkl")) and not re.fullmatch(r"[\w.]+:\w+", value):
+            raise PydanticCustomError("model", "write a .joblib or .pkl file, or `module:function`")
+        return value
 
 
 CheckConfig = Annotated[
@@ -318,6 +343,7 @@ CheckConfig = Annotated[
     | PlaceholderCheck
     | RepetitiveCheck
     | CopiedSeedCheck
+    | MemorisedCheck
     | LanguageCheck
     | PatternCheck
     | LabelCheck,

@@ -7,6 +7,7 @@ what counts as outside; the figures themselves are `measure`'s.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import sqrt
@@ -16,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from synthgen.measure import divergence, diversity
+from synthgen.measure.overlap import SharedWords
 from synthgen.measure.tics import Tic, find_tics
 from synthgen.measure.words import Words, words
 from synthgen.records import Row
@@ -117,6 +119,8 @@ class DriftReport:
             does not read as another style.
         classes: Each class of the synthetic rows.
         label_js: Jensen-Shannon divergence of the two label mixes, bits.
+        shared_words: How many synthetic rows share a run of so many words with a real row at most: how far they are
+            from being copied.
         tics: Over-used turns of phrase, the most striking first.
         seed: Of the samples.
     """
@@ -124,6 +128,7 @@ class DriftReport:
     overall: ClassDrift
     classes: tuple[ClassDrift, ...]
     label_js: float
+    shared_words: Mapping[int, int]
     tics: tuple[Tic, ...]
     seed: int
 
@@ -133,6 +138,7 @@ class DriftReport:
             "classes": [drift.as_json() for drift in self.classes],
             "label_js": round(self.label_js, 4),
             "label_mix": {c.label: {"real": c.real_rows, "synthetic": c.synthetic_rows} for c in self.classes},
+            "shared_words": {str(count): rows for count, rows in self.shared_words.items()},
             "tics": [
                 {"kind": t.kind, "phrase": t.phrase, "rows": t.rows, "expected_rows": t.expected_rows}
                 for t in self.tics
@@ -179,7 +185,10 @@ def compare_rows(
     overall = _compare("", samples, groups, MOST_ROWS_OVERALL, seed)
     by_words = [{k: [s.words[i] for i in v] for k, v in p.items()} for s, p in zip(samples, places, strict=True)]
     mix = divergence.label_divergence([r.label for r in real], [r.label for r in synthetic])
-    return DriftReport(overall, tuple(classes), mix, tuple(find_tics(by_words[0], by_words[1])), seed)
+    shared = SharedWords([row.text for row in real])
+    runs = Counter(shared.longest(row.text)[0] for row in synthetic)
+    tics = tuple(find_tics(by_words[0], by_words[1]))
+    return DriftReport(overall, tuple(classes), mix, dict(sorted(runs.items())), tics, seed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,31 @@
+"""Passages of a real row, word for word: what a model was shown, or has learnt by heart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from synthgen.measure.overlap import SharedWords
+from synthgen.records import Candidate, Reason, Rejection, Row
+
+
+class Memorised:
+    """The text shares a long run of words with a real row.
+
+    Args:
+        max_words: Longest run that is allowed.
+        real: The real rows.
+    """
+
+    name = "memorised"
+
+    def __init__(self, max_words: int, real: Sequence[Row]) -> None:
+        self._max_words, self._real = max_words, real
+        self._shared = SharedWords([row.text for row in real])
+
+    def judge(self, candidate: Candidate) -> Rejection | None:
+        count, place, run = self._shared.longest(candidate.text)
+        if count <= self._max_words or place is None:
+            return None
+        row = self._real[place]
+        evidence = {"id": row.id, "text": row.text, "shared": run, "words": count, "max_words": self._max_words}
+        return Rejection(Reason.MEMORISED, evidence)

@@ -1,0 +1,223 @@
+"""The checks of a job on a table that nobody generated here: which rows pass, and why the others do not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from synthgen.checks import Check, LabelJudge, build_checks
+from synthgen.dedup import Deduplicator
+from synthgen.engine.pools import make_label_judge
+from synthgen.errors import JobError
+from synthgen.job import CheckConfig, DuplicateCheck, LabelCheck, LeakageCheck
+from synthgen.job.source import complaints, parse_yaml
+from synthgen.quality.vectors import TextVectors
+from synthgen.records import Candidate, Reason, Rejection, Row
+
+Tell = Callable[[str, int, int], None]
+_KINDS: Mapping[str, type[BaseModel]] = {
+    get_args(kind.model_fields["check"].annotation)[0]: kind for kind in get_args(get_args(CheckConfig)[0])
+}
+
+
+def parse_check(text: str) -> CheckConfig:
+    """`name` or `name:key=value,key=value`; lists are written with `|` between.
+
+    Raises:
+        JobError: No such check, or a setting it does not have.
+    """
+    name, _, settings = text.partition(":")
+    values: dict[str, Any] = {"check": name}
+    for setting in filter(None, settings.split(",")):
+        key, is_set, value = setting.partition("=")
+        if not is_set:
+            raise JobError(f"--check {text}: '{setting}' is no setting", hint="write name:key=value,key=value")
+        values[key.strip()] = _value(_KINDS.get(name), key.strip(), value)
+    return _validated([values], f"--check {text}", {})[0]
+
+
+def _value(kind: type[BaseModel] | None, key: str, text: str) -> Any:
+    annotation = kind.model_fields[key].annotation if kind is not None and key in kind.model_fields else None
+    if get_origin(annotation) is list:
+        return text.split("|")
+    value, _ = parse_yaml(text, name=f"--check ...{key}")
+    return value
+
+
+def read_checks(path: Path) -> list[CheckConfig]:
+    """Checks of a YAML file: a list as a job file has it, or a whole job file's `checks`.
+
+    Raises:
+        JobError: It cannot be read, or a check is wrong.
+    """
+    try:
+        value, lines = parse_yaml(path.read_text(encoding="utf-8"), name=str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise JobError(f"{path}: cannot be read: {error}") from None
+    if isinstance(value, dict):
+        value = value.get("checks")
+        lines = {place[1:]: line for place, line in lines.items() if place[:1] == ("checks",)}
+    if not isinstance(value, list) or not value:
+        raise JobError(f"{path}: holds no list of checks", hint="- {check: length, min_chars: 10}")
+    return [check for check in _validated(value, str(path), lines) if check.enabled]
+
+
+def _validated(values: list[Any], name: str, lines: Mapping[tuple[str | int, ...], int]) -> list[CheckConfig]:
+    try:
+        return TypeAdapter(list[CheckConfig]).validate_python(values)
+    except ValidationError as error:
+        known = ", ".join(_KINDS)
+        found = complaints(error, dict(lines) or {(): 0}, name)
+        raise JobError("\n".join(found), hint=f"checks there are: {known}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What became of the rows of a table.
+
+    Attributes:
+        rejections: For each row, why it is not wanted, or None.
+        results: For each row, what the checks found worth keeping.
+        label_judge: The judge of the label check, with its own error, or None.
+    """
+
+    rejections: Sequence[Rejection | None]
+    results: Sequence[Mapping[str, Any]]
+    label_judge: LabelJudge | None = field(repr=False)
+
+    def as_json(self, labels: Sequence[str]) -> dict[str, Any]:
+        """Counts by reason and class. `labels` are the rows' own."""
+        passed = [rejection is None for rejection in self.rejections]
+        rows, kept = Counter(labels), Counter(label for label, is_kept in zip(labels, passed, strict=True) if is_kept)
+        doubts = Counter(str(result["label"]) for result in self.results if "label" in result)
+        return {
+            "rows": len(labels),
+            "kept": sum(passed),
+            "removed": len(labels) - sum(passed),
+            "reasons": dict(Counter(str(r.reason) for r in self.rejections if r is not None)),
+            "classes": {
+                label: {"rows": n, "kept": kept[label], "kept_ratio": round(kept[label] / n, 4)}
+                for label, n in sorted(rows.items())
+            },
+            "unsure": doubts["unsure"],
+            "unjudged": doubts["unjudged"],
+            "label_check": None if self.label_judge is None else self.label_judge.error.as_json(),
+        }
+
+
+def check_rows(
+    rows: Sequence[Row],
+    configs: Sequence[CheckConfig],
+    *,
+    train: Sequence[Row] = (),
+    test: Sequence[Row] = (),
+    vectors: TextVectors,
+    base: Path = Path(),
+    seed: int = 0,
+    tell: Tell | None = None,
+) -> Checked:
+    """Judge rows as a run judges them: cheap checks first, then real and test rows, labels, and earlier rows.
+
+    Args:
+        rows: To be judged, in order: of two equal rows the first stays.
+        configs: The checks.
+        train: Real training rows; `label` needs them, `duplicate` looks at them too.
+        test: Real test rows, which `leakage` needs.
+        vectors: Encodes texts where a check looks at embeddings.
+        base: The folder that a model of the label check is relative to.
+        seed: For the label check's folds.
+        tell: Told how many rows are judged.
+
+    Raises:
+        JobError: A check needs rows that are not there, or cannot be used on a file.
+    """
+    found = {type(config): config for config in configs}
+    duplicate, leakage, label = (found.get(kind) for kind in (DuplicateCheck, LeakageCheck, LabelCheck))
+    _require_rows(configs, train, test)
+    simple = build_checks(configs, language=None, real=train)
+    is_near = any(isinstance(c, DuplicateCheck | LeakageCheck) and c.near for c in (duplicate, leakage))
+    needs_vectors = is_near or (isinstance(label, LabelCheck) and label.model is None)
+    of_rows, of_train, of_test = (
+        vectors.of([row.text for row in part]).astype("float16") if needs_vectors else None
+        for part in (rows, train, test)
+    )
+    judge = None
+    if isinstance(label, LabelCheck):
+        known = vectors.of([row.text for row in train]) if label.model is None else vectors_of_none(len(train))
+        judge = make_label_judge(label, train, known, seed=seed, base=base)
+    dedup = Deduplicator(
+        duplicate if isinstance(duplicate, DuplicateCheck) else None,
+        leakage if isinstance(leakage, LeakageCheck) else None,
+        of_rows.shape[1] if of_rows is not None and is_near else None,
+        ranked=(row.text for row in train or rows),
+    )
+    dedup.add_real(train, of_train)
+    dedup.add_test(test, of_test)
+    rejections: list[Rejection | None] = []
+    results: list[Mapping[str, Any]] = []
+    for place, row in enumerate(rows):
+        if tell is not None and place % 100 == 0:
+            tell("checking rows", place, len(rows))
+        candidate = Candidate(row.id, row.id, row.label, place, 0, row.text, {})
+        vector = None if of_rows is None else of_rows[place]
+        rejection, kept = _judge(candidate, vector, simple, dedup, judge)
+        rejections.append(rejection)
+        results.append(kept)
+    if tell is not None:
+        tell("checking rows", len(rows), len(rows))
+    return Checked(rejections, results, judge)
+
+
+def _judge(
+    candidate: Candidate,
+    vector: Any,
+    simple: Sequence[Check],
+    dedup: Deduplicator,
+    judge: LabelJudge | None,
+) -> tuple[Rejection | None, Mapping[str, Any]]:
+    """The first objection to a row, and what the checks found worth keeping; a row without one is compared with too."""
+    kept: Mapping[str, Any] = {}
+    rejection = next((r for check in simple if (r := check.judge(candidate)) is not None), None)
+    rejection = rejection or dedup.judge_texts(candidate).rejection or dedup.judge_vectors(candidate, vector).rejection
+    if rejection is None and judge is not None:
+        rejection, kept = judge.judge(candidate.text, vector, candidate.label)
+    rejection = rejection or dedup.judge_accepted(candidate, vector).rejection
+    if rejection is None:
+        dedup.accept(candidate, vector)
+    return rejection, kept
+
+
+def vectors_of_none(rows: int) -> Any:
+    """What stands for vectors where the label check's own model reads texts."""
+    import numpy as np
+
+    return np.empty((rows, 0), dtype=np.float32)
+
+
+def _require_rows(configs: Sequence[CheckConfig], train: Sequence[Row], test: Sequence[Row]) -> None:
+    kinds: set[str] = {config.check for config in configs}
+    if "label" in kinds and not train:
+        raise JobError("--check label: needs real rows to learn the classes from", hint="--train REAL.csv")
+    if "memorised" in kinds and not train:
+        raise JobError("--check memorised: needs the real rows to compare with", hint="--train REAL.csv")
+    if "leakage" in kinds and not test:
+        raise JobError("--check leakage: needs the test rows", hint="--test TEST.csv")
+    if "copied_seed" in kinds:
+        raise JobError(
+            "--check copied_seed: a file does not say which rows its prompts showed",
+            hint="--check duplicate --train REAL.csv compares with all real rows",
+        )
+
+
+def removed_record(record: Mapping[str, Any], rejection: Rejection) -> dict[str, Any]:
+    """A removed row with its reason and its evidence, a column each."""
+    evidence = {f"evidence_{name}": value for name, value in rejection.evidence.items()}
+    return {**record, "reason": str(rejection.reason), **evidence}
+
+
+EMPTY = Rejection(Reason.INVALID, {"why": "no text or no label"})

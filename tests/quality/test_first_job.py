@@ -1,0 +1,98 @@
+"""`synthgen init`: finds the columns, proposes targets, writes a job file that plans, and overwrites nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from synthgen.api import load_blueprint
+from synthgen.cli import cli
+from synthgen.quality.columns import guess_label, guess_text
+from synthgen.quality.splitting import split_places
+from synthgen.records import Row
+from tests.quality.conftest import MakeRows
+
+
+def invoke(*args: object) -> Result:
+    return CliRunner().invoke(cli, ["init", *map(str, args)])
+
+
+def write(path: Path, rows: list[Row], header: str = "message,topic") -> Path:
+    path.write_text(header + "\n" + "".join(f'"{r.text}","{r.label}"\n' for r in rows), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("labels", [("lost", "late"), ("007", "true"), ("a: b", '#x "" y'), ("größe", "日本")])
+def test_init_writes_a_job_that_plans(tmp_path: Path, make_rows: MakeRows, labels: tuple[str, str]) -> None:
+    """Whatever the classes are called; rarer classes get more beside their rows."""
+    rows = [Row("", r.text, labels[0]) for r in make_rows("lost", 40, 1)]
+    rows += [Row("", r.text, labels[1]) for r in make_rows("late", 5, 1)]
+    data = write(tmp_path / "my rows.csv", rows)
+    done = invoke(data, "--output", tmp_path / "jobs" / "job.yaml")
+    assert done.exit_code == 0, done.output
+    assert "no test rows" in done.output
+    blueprint = load_blueprint(tmp_path / "jobs" / "job.yaml")
+    read = [label.replace('""', '"') for label in labels]
+    assert blueprint.targets == {read[1]: 12, read[0]: 94}
+    maker = blueprint.slot_maker()
+    assert maker.make(read[1], 0).request.prompt.messages
+
+
+def test_init_overwrites_nothing(tmp_path: Path, make_rows: MakeRows) -> None:
+    """Neither a job file nor the files of a split."""
+    data = write(tmp_path / "rows.csv", make_rows("lost", 20, 1) + make_rows("late", 20, 1))
+    job = tmp_path / "job.yaml"
+    job.write_text("mine")
+    assert "is there already" in str(invoke(data, "--output", job).exception)
+    assert job.read_text() == "mine"
+    (tmp_path / "rows-test.csv").write_text("mine")
+    assert "is there already" in str(invoke(data, "--output", tmp_path / "new.yaml", "--split", 0.2).exception)
+    assert not (tmp_path / "rows-train.csv").exists()
+
+
+def test_init_splits_only_when_asked(tmp_path: Path, make_rows: MakeRows) -> None:
+    """The same share of every class, all rows in one of the two files, and the job names both."""
+    data = write(tmp_path / "rows.csv", make_rows("lost", 20, 1) + make_rows("late", 10, 1))
+    done = invoke(data, "--output", tmp_path / "job.yaml", "--split", 0.2)
+    assert done.exit_code == 0, done.output
+    blueprint = load_blueprint(tmp_path / "job.yaml")
+    assert blueprint.test is not None
+    assert {label: len(rows) for label, rows in blueprint.test.by_label().items()} == {"lost": 4, "late": 2}
+    assert len(blueprint.train.rows) == 24
+    assert not {r.text for r in blueprint.train.rows} & {r.text for r in blueprint.test.rows}
+
+
+def test_init_without_classes_or_rare_ones(tmp_path: Path, make_rows: MakeRows) -> None:
+    """A table of texts only asks for rows; a class of two rows is left out and told."""
+    texts = tmp_path / "texts.jsonl"
+    texts.write_text("".join(f'{{"body": "{r.text}"}}\n' for r in make_rows("lost", 30, 1)))
+    assert invoke(texts, "--output", tmp_path / "one.yaml").exit_code == 0
+    assert load_blueprint(tmp_path / "one.yaml").targets == {"": 70}
+    data = write(tmp_path / "rows.csv", make_rows("lost", 30, 1) + make_rows("late", 2, 1))
+    done = invoke(data, "--output", tmp_path / "two.yaml")
+    assert "Left out, having fewer than 3 rows to write after: late" in done.output
+    assert list(load_blueprint(tmp_path / "two.yaml").targets) == ["lost"]
+
+
+def test_guesses_by_name_then_by_content() -> None:
+    """Usual names first; else the longest texts, and the fewest values that say something."""
+    records = [{"id": str(i), "a": f"some long words {i}", "b": "xyz"[i % 3], "c": f"u{i}"} for i in range(30)]
+    assert guess_text(records, ["id", "a", "b", "c"], but=None) == "a"
+    assert guess_label(records, ["id", "a", "b", "c"], but="a") == "b"
+    assert guess_label(records, ["id", "a", "c"], but="a") is None
+    named = [{"intent": "x", "Text": "hm", "notes": "a very long remark"}]
+    assert guess_text(named, ["intent", "Text", "notes"], but=None) == "Text"
+    assert guess_label(named, ["intent", "Text", "notes"], but="Text") == "intent"
+
+
+def test_split_places_keeps_equal_rows_together() -> None:
+    """Repeats go the same way, a text under two classes is never tested on, and a class keeps a row to train on."""
+    rows = [Row("", f"text {i % 10}", "a") for i in range(40)] + [Row("", "text 3", "b"), Row("", "only", "c")]
+    held = split_places(rows, 0.3, seed=1)
+    assert {rows[i].text for i in held}.isdisjoint(rows[i].text for i in range(42) if i not in held)
+    assert "text 3" not in {rows[i].text for i in held}
+    assert 8 <= len(held) <= 12
+    assert 41 not in held
+    assert held == split_places(rows, 0.3, seed=1) != split_places(rows, 0.3, seed=2)
