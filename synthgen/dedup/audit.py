@@ -5,7 +5,9 @@ For tests and benchmarks: the cost grows with the square of the rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from hashlib import blake2b
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +19,7 @@ from synthgen.text import form_ngrams, jaccard
 Vectors = npt.NDArray[np.float16]
 Pair = tuple[int, int, float]
 _BLOCK_ROWS = 2048
+_SKETCH_WORDS = 4
 
 
 def near_pairs(vectors: Vectors, at_least: float) -> Iterator[Pair]:
@@ -32,21 +35,34 @@ def near_pairs(vectors: Vectors, at_least: float) -> Iterator[Pair]:
 def lexical_pairs(forms: Sequence[str], at_least: float) -> Iterator[Pair]:
     """All pairs of normal forms with a Jaccard overlap of character 3-grams at or above a threshold.
 
-    Counts shared grams by a list of rows for each gram, of which every one is looked at.
+    Every pair is looked at: first whether as many bits of a hash of each text differ as grams could at most, then by
+    the sets themselves.
     """
-    lists: dict[str, list[int]] = {}
-    sizes = np.zeros(len(forms), dtype=np.int64)
+    sizes, sketches = np.empty(len(forms)), np.empty((_SKETCH_WORDS, len(forms)), dtype=np.uint64)
+    apart_ratio = (1 - at_least) / (1 + at_least)
     for place, form in enumerate(forms):
         grams = form_ngrams(form)
-        sizes[place] = len(grams)
-        shared = np.zeros(place, dtype=np.int64)
-        for gram in grams:
-            if (rows := lists.setdefault(gram, [])) and place:
-                shared[rows] += 1
-            rows.append(place)
-        overlaps = shared / (sizes[:place] + len(grams) - shared)
-        for other in np.flatnonzero(overlaps >= at_least).tolist():
-            yield other, place, float(overlaps[other])
+        sizes[place], sketches[:, place] = len(grams), _sketch(grams)
+        most = apart_ratio * (sizes[:place] + len(grams)) + 1e-6
+        others = np.flatnonzero(np.bitwise_count(sketches[0, :place] ^ sketches[0, place]) <= most)
+        bits = np.bitwise_count(sketches[:, others] ^ sketches[:, place, None]).sum(axis=0, dtype=np.int64)
+        for other in others[bits <= most[others]].tolist():
+            if (overlap := jaccard(form_ngrams(forms[other]), grams)) >= at_least:
+                yield other, place, overlap
+
+
+def _sketch(grams: Iterable[str]) -> npt.NDArray[np.uint64]:
+    """One bit flipped for each gram: two sketches differ in at most as many bits as their sets in grams."""
+    bits = 0
+    for gram in grams:
+        bits ^= 1 << _bit(gram)
+    return np.frombuffer(bits.to_bytes(8 * _SKETCH_WORDS, "little"), dtype="<u8")
+
+
+@lru_cache(maxsize=1 << 16)
+def _bit(gram: str) -> int:
+    digest = blake2b(gram.encode("utf-8", "surrogatepass"), digest_size=4).digest()
+    return int.from_bytes(digest, "little") % (64 * _SKETCH_WORDS)
 
 
 def similarity_of(stage: str, forms: tuple[str, str], vectors: tuple[Vectors, Vectors] | None) -> float:

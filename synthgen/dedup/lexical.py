@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from synthgen.dedup.grams import SKETCH_BITS, GramOrder, Profile
 
-_WORDS = SKETCH_BITS // 64
+_WORDS, _FIRST_WORD = SKETCH_BITS // 64, (1 << 64) - 1
 _BAND_GROWTH = 1.2
 _MOST_BANDS = 256  # keeps a gram, a band and a half in one number
 _CHUNK_GRAMS = 1 << 20
@@ -57,6 +57,14 @@ class _Sizes(NamedTuple):
     most_apart: int
 
 
+class _List(NamedTuple):
+    """Rows that have one gram at one place: their places and, beside them, the first words of their sketches. A search
+    reads thousands of these one after the other, which is far quicker than to look each up where it stands."""
+
+    places: array[int]
+    words: array[int]
+
+
 class LexicalIndex:
     """A growing set of texts.
 
@@ -71,7 +79,7 @@ class LexicalIndex:
         self._threshold, self._order = threshold, order
         # Sizes are decided without rounding, for a threshold a trifle lower: 4/5 counts as 0.8, which no float is.
         self._exact = Fraction(threshold) * Fraction(10**12 - 1, 10**12)
-        self._lists: dict[int, array[int]] = {}
+        self._lists: dict[int, _List] = {}
         self._rows = _Rows()
         self._sizes: dict[int, _Sizes] = {}
 
@@ -87,14 +95,15 @@ class LexicalIndex:
         place = self._rows.add(profile)
         sizes = self._of_size(len(profile.grams))
         listed, early = sizes.listed
-        lists = self._lists
+        lists, word = self._lists, profile.sketch & _FIRST_WORD
         for number, gram in enumerate(islice(profile.grams, listed)):
             key = gram * (2 * _MOST_BANDS) + sizes.ending + (number >= early)
             found = lists.get(key)
             if found is None:
-                lists[key] = array("i", (place,))
+                lists[key] = _List(array("i", (place,)), array("Q", (word,)))
             else:
-                found.append(place)
+                found.places.append(place)
+                found.words.append(word)
 
     def nearest(self, profile: Profile) -> Overlap | None:
         """The text of the largest overlap at or above the threshold, the earliest of equals; None where none is."""
@@ -106,10 +115,12 @@ class LexicalIndex:
         if not found:
             return []
         size = len(profile.grams)
-        places = self._rows.alike(
-            np.frombuffer(b"".join(found), dtype=np.int32), profile.sketch, size, self._of_size(size).most_apart,
-            (1 - self._threshold) / (1 + self._threshold),
-        )  # fmt: skip
+        words = np.frombuffer(b"".join([one.words for one in found]), dtype=np.uint64)
+        bits = np.bitwise_count(words ^ np.uint64(profile.sketch & _FIRST_WORD))
+        is_near = bits <= self._of_size(size).most_apart
+        places = np.frombuffer(b"".join([one.places for one in found]), dtype=np.int32)[is_near]
+        apart_ratio = (1 - self._threshold) / (1 + self._threshold)
+        places = self._rows.alike(places, bits[is_near], profile.sketch, size, apart_ratio)
         if not len(places):
             return []
         shared = self._rows.shared(places, profile.grams, len(self._order))
@@ -118,15 +129,15 @@ class LexicalIndex:
         pairs = zip(places[is_close].tolist(), overlaps[is_close].tolist(), strict=True)
         return [Overlap(place, jaccard) for place, jaccard in sorted(pairs, key=lambda pair: (-pair[1], pair[0]))]
 
-    def _listed(self, grams: list[int]) -> list[array[int]]:
+    def _listed(self, grams: list[int]) -> list[_List]:
         get, found = self._lists.get, []
         for prefix, endings in self._of_size(len(grams)).probes:
             for gram in islice(grams, prefix):
                 key = gram * (2 * _MOST_BANDS)
                 for ending in endings:
-                    places = get(key + ending)
-                    if places is not None:
-                        found.append(places)
+                    one = get(key + ending)
+                    if one is not None:
+                        found.append(one)
         return found
 
     # --- sizes -------------------------------------------------------------------------------------------------
@@ -160,7 +171,7 @@ class _Rows:
 
     def __init__(self) -> None:
         self._count = 0
-        self._sketches = [np.empty(256, dtype=np.uint64) for _ in range(_WORDS)]
+        self._sketches = [np.empty(256, dtype=np.uint64) for _ in range(_WORDS - 1)]  # all but the first
         self._sizes = np.empty(256, dtype=np.int32)
         self._starts = np.empty(256, dtype=np.int64)
         self._grams = array("i")
@@ -174,7 +185,7 @@ class _Rows:
         if place == len(self._sizes):
             self._sketches = [_doubled(words) for words in self._sketches]
             self._sizes, self._starts = _doubled(self._sizes), _doubled(self._starts)
-        for words, word in zip(self._sketches, _words(profile.sketch), strict=True):
+        for words, word in zip(self._sketches, _words(profile.sketch)[1:], strict=True):
             words[place] = word
         self._sizes[place], self._starts[place] = len(profile.grams), len(self._grams)
         self._grams.extend(profile.grams)
@@ -185,27 +196,22 @@ class _Rows:
         """How many grams the texts at `places` have."""
         return self._sizes[places].astype(np.int64)
 
-    def alike(self, places: Places, sketch: int, size: int, most_apart: int, apart_ratio: float) -> Places:
+    def alike(self, places: Places, bits: npt.NDArray[np.uint8], sketch: int, size: int, apart_ratio: float) -> Places:
         """Those of `places`, once each and ascending, whose sketch does not say that they are too far apart.
 
         Args:
             places: Some of them more than once.
+            bits: In how many bits the first word of each one's sketch differs.
             sketch: To compare with.
             size: Grams of the text it is of.
-            most_apart: Bits in which any neighbour's can differ.
             apart_ratio: Bits in which one neighbour's can differ, for each gram of the two texts together.
         """
-        words = _words(sketch)
-        bits = np.bitwise_count(self._sketches[0].take(places) ^ words[0])
-        places = places[bits <= most_apart]
-        if len(places):
-            most = (apart_ratio * (self._sizes.take(places) + size) + 1e-3).astype(np.int32)
-            for word in range(_WORDS):
-                bits = np.bitwise_count(self._sketches[word].take(places) ^ words[word])
-                most -= bits
-                is_near = most >= 0
-                places, most = places[is_near], most[is_near]
-        places = np.sort(places)
+        most = (apart_ratio * (self._sizes.take(places) + size) + 1e-3).astype(np.int32) - bits
+        for words, word in zip(self._sketches, _words(sketch)[1:], strict=True):
+            is_near = most >= 0
+            places, most = places[is_near], most[is_near]
+            most -= np.bitwise_count(words.take(places) ^ word)
+        places = np.sort(places[most >= 0])
         return places[np.diff(places, prepend=-1) > 0]
 
     def shared(self, places: Places, grams: list[int], numbered: int) -> npt.NDArray[np.int64]:

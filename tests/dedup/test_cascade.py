@@ -103,6 +103,23 @@ def test_cascade_keeps_both_promises_in_any_order(seed: int, lexical: float | No
     check_promises(forms, vectors, outcomes, lexical=lexical, near=near)
 
 
+@given(seed=st.integers(0, 10_000), at_least=st.sampled_from([0.3, 0.7, 1.0]))
+@settings(deadline=None, max_examples=30)
+def test_audit_finds_every_pair(seed: int, at_least: float) -> None:
+    """The brute force that the promises are held against is itself held against the plainest one."""
+    forms = [normalise(text) for text in texts_of(seed, 30)]
+    vectors = HashingEncoder().encode(forms).astype(np.float16)
+    pairs = [(i, j) for j in range(len(forms)) for i in range(j)]
+    overlaps = {(i, j): similarity_of("lexical", (forms[i], forms[j]), None) for i, j in pairs}
+    cosines = {(i, j): similarity_of("near", ("", ""), (vectors[i], vectors[j])) for i, j in pairs}
+    assert {(i, j): s for i, j, s in lexical_pairs(forms, at_least)} == {
+        pair: s for pair, s in overlaps.items() if s >= at_least
+    }
+    assert {(i, j): s for i, j, s in near_pairs(vectors, at_least)} == {
+        pair: s for pair, s in cosines.items() if s >= at_least
+    }
+
+
 def test_cascade_encodes_only_what_letters_do_not_settle() -> None:
     """A copy and a typo cost no embedding."""
     forms = ["why has my new card not arrived", "why has my new card not arived", "why has my new card not arrived"]
