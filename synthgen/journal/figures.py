@@ -16,6 +16,9 @@ import orjson
 
 from synthgen.records import Usage
 
+Place = tuple[int, int]
+"""Of an item: the position of its slot in commit order, and its number within the slot's answer."""
+
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
@@ -68,17 +71,26 @@ class Figures:
             found = (_json(nearest), _json(results), _json(evidence))
             yield Judgement(position, item, row_id, label, reason, *found)
 
-    def texts(self, places: Iterable[tuple[int, int]]) -> dict[tuple[int, int], str]:
+    def texts(self, places: Iterable[Place]) -> dict[Place, str]:
         """Texts of some items, by place."""
         query = "SELECT text FROM decisions WHERE position = ? AND item = ?"
         found = ((place, self.db.execute(query, place).fetchone()) for place in places)
         return {place: row[0] for place, row in found if row is not None}
 
-    def row_vectors(self, places: Iterable[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
+    def row_vectors(self, places: Iterable[Place]) -> dict[Place, bytes]:
         """Vectors of some items, by place; those without one are left out."""
         query = "SELECT vector FROM decisions WHERE position = ? AND item = ?"
         found = ((place, self.db.execute(query, place).fetchone()) for place in places)
         return {place: row[0] for place, row in found if row is not None and row[0] is not None}
+
+    def accepted_vectors(self) -> Iterator[tuple[Place, bytes]]:
+        """Places and vectors of the accepted rows that have one, in commit order."""
+        rows = self.db.execute(
+            "SELECT position, item, vector FROM decisions WHERE reason IS NULL AND vector IS NOT NULL"
+            " ORDER BY position, item"
+        )
+        for position, item, vector in rows:
+            yield (position, item), vector
 
     def models(self) -> list[ModelUse]:
         """Who answered, the busiest first."""

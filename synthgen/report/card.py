@@ -180,6 +180,9 @@ def _limits(facts: Mapping[str, Any], review: Mapping[str, Any]) -> Iterator[str
     unjudged = [n for n, c in label_check["per_class"].items() if c["unjudged"]] if label_check else []
     if facts["label_field"] and label_check is None:
         yield "Labels were not verified: each row carries the class that the model was asked for."
+    unsure = sum(c["unsure"] for c in label_check["per_class"].values()) if label_check else 0
+    if unsure:
+        yield f"The label check was unsure of {unsure:,} rows that were kept: another class is a little more probable."
     if unjudged:
         yield f"Labels of {', '.join(_code(n) for n in unjudged[:10])} could not be verified: too few real rows."
     yield "Subjects, style and blind spots are those of the models and of the few real rows shown to them."

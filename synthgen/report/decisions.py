@@ -105,7 +105,7 @@ class DecisionTally:
     @staticmethod
     def _take_similarity(bins: list[int], similarity: Any) -> None:
         if isinstance(similarity, int | float):
-            bins[max(0, min(BINS - 1, int(similarity * BINS)))] += 1
+            bins[_bin(similarity)] += 1
 
 
 class Few:
@@ -131,6 +131,18 @@ class Few:
     def kept(self) -> list[Judgement]:
         """In commit order."""
         return sorted((judgement for *_, judgement in self._heap), key=lambda j: (j.position, j.item))
+
+
+def binned(similarities: Iterable[float]) -> list[int]:
+    """Counts in `BINS` equal bins from 0 to 1."""
+    bins = [0] * BINS
+    for similarity in similarities:
+        bins[_bin(similarity)] += 1
+    return bins
+
+
+def _bin(similarity: float) -> int:
+    return max(0, min(BINS - 1, int(similarity * BINS)))
 
 
 def tally_decisions(judgements: Iterable[Judgement]) -> DecisionTally:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 MAX_POINTS = 2_000
 _MAX_TEXT_CHARS = 240
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class MapRow:
     kind: Literal["real", "synthetic"]
 
 
-def thin(rows: Sequence[MapRow], *, most: int) -> list[MapRow]:
+def thin(rows: Sequence[T], *, most: int) -> list[T]:
     """At most `most` rows, evenly from the given order."""
     if len(rows) <= most:
         return list(rows)

@@ -10,9 +10,10 @@ from synthgen.data.training import recall_rows
 from synthgen.display import visible
 from synthgen.identity import content_id
 from synthgen.journal import ENCODER_KEY, Journal, Judgement, StoredSession
-from synthgen.report.decisions import BINS, DecisionTally, Place
-from synthgen.report.embedding import MapRow, draw_map
+from synthgen.report.decisions import BINS, DecisionTally, Place, binned
+from synthgen.report.embedding import MapRow, draw_map, thin
 from synthgen.report.facts import run_facts
+from synthgen.report.nearness import MAX_ROWS, nearest_similarities
 from synthgen.report.timeline import timeline
 
 MAX_EXAMPLE_CHARS = 400
@@ -40,7 +41,7 @@ def gather_report(journal: Journal, *, review: Mapping[str, Any], compare: Compa
         **facts,
         "review": dict(review),
         "drift": compare(real, synthetic) if compare and real and synthetic else None,
-        "duplicates": _duplicates(tally, facts["checks"]),
+        "duplicates": _duplicates(tally, facts["checks"], _nearness(journal, tally, real)),
         "examples": _examples(journal, tally),
         "timeline": times,
         "map": _map(real, synthetic, accepted=sum(tally.accepted.values())),
@@ -57,20 +58,36 @@ def _alive(sessions: list[StoredSession], last_answer_at: float | None) -> list[
     ]
 
 
-def _duplicates(tally: DecisionTally, checks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _duplicates(tally: DecisionTally, checks: Sequence[Mapping[str, Any]], near: Sequence[float]) -> dict[str, Any]:
     """How near rows came to another: accepted ones, and those turned down, by the stage that found them."""
     cosine = next((stage for stage in _COSINE_STAGES if stage in tally.duplicates), _COSINE_STAGES[0])
     declared = next((check.get("threshold") for check in checks if check["check"] == "duplicate"), None)
-    stages = {
+    stages: dict[str, dict[str, Any]] = {
         stage: {"rejected": counts, "threshold": tally.thresholds.get(stage)}
         for stage, counts in tally.duplicates.items()
     }
-    if sum(tally.nearest):
-        stages[cosine] = {
-            **stages.get(cosine, {"rejected": [0] * BINS, "threshold": declared}),
-            "accepted": tally.nearest,
-        }
+    accepted = binned(n for n in near if n > -1) if near else tally.nearest
+    if sum(accepted):
+        found = stages.get(cosine, {"rejected": [0] * BINS, "threshold": declared})
+        stages[cosine] = {**found, "accepted": accepted, "accepted_looked_at": sum(accepted)}
     return {"bin_width": 1 / BINS, "stages": stages}
+
+
+def _nearness(journal: Journal, tally: DecisionTally, real: Sequence[MapRow]) -> list[float]:
+    """Of a sample of the accepted rows, with the nearest other row; empty where there are no vectors."""
+    total = max(1, sum(tally.accepted.values()))
+    places = [
+        _place(judgement)
+        for label, few in tally.points.items()
+        for judgement in thin(few.kept(), most=max(1, round(MAX_ROWS * tally.accepted[label] / total)))
+    ]
+    with journal.figures() as figures:
+        asked = list(figures.row_vectors(places).items())
+        return (
+            nearest_similarities(asked, figures.accepted_vectors(), [row.vector for row in real if row.vector])
+            if asked
+            else []
+        )
 
 
 def _examples(journal: Journal, tally: DecisionTally) -> dict[str, list[dict[str, Any]]]:

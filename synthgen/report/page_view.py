@@ -110,7 +110,8 @@ def _histograms(duplicates: Mapping[str, Any], *, accepted_rows: int) -> Iterato
         accepted, rejected = found.get("accepted"), found["rejected"]
         if stage == "exact" and not accepted:
             continue  # all of them at 1: no picture
-        stacks = {name: counts for name, counts in (("accepted", accepted), ("rejected", rejected)) if counts}
+        shown = _scaled(accepted, accepted_rows) if accepted else None
+        stacks = {name: counts for name, counts in (("accepted", shown), ("rejected", rejected)) if counts}
         first = min((i for counts in stacks.values() for i, n in enumerate(counts) if n), default=0)
         first = max(0, first - first % 5)
         width, threshold = duplicates["bin_width"], found["threshold"]
@@ -126,19 +127,22 @@ def _histograms(duplicates: Mapping[str, Any], *, accepted_rows: int) -> Iterato
         )
         copies = "Copies found by this comparison, by how alike they were."
         caption = _nearness(accepted, width, accepted_rows) if accepted else copies
-        yield {"svg": svg, "accepted": sum(accepted or ()), "rejected": sum(rejected), "caption": caption}
+        yield {"svg": svg, "accepted": accepted_rows if accepted else 0, "rejected": sum(rejected), "caption": caption}
 
 
-def _nearness(accepted: list[int], width: float, accepted_rows: int) -> str:
-    """Where half of the accepted rows lie; of those without a noted neighbour, only that there are some."""
-    known = sum(accepted)
-    if known < accepted_rows:
-        return f"The other {accepted_rows - known:,} accepted rows have no neighbour near the threshold."
-    seen = 0
-    for place, count in enumerate(accepted):
+def _scaled(sampled: list[int], rows: int) -> list[int]:
+    """A sample's counts as those of all rows."""
+    return [round(count * rows / sum(sampled)) for count in sampled]
+
+
+def _nearness(sampled: list[int], width: float, rows: int) -> str:
+    """Where half of the accepted rows lie, and how many were looked at for that."""
+    known, seen = sum(sampled), 0
+    by = "" if known >= rows else f" (by {known:,} of them)"
+    for place, count in enumerate(sampled):
         seen += count
         if 2 * seen >= known:
-            return f"Half of the accepted rows stay below {(place + 1) * width:.2f}."
+            return f"Half of the accepted rows{by} stay below {(place + 1) * width:.2f}."
     return ""
 
 

@@ -128,8 +128,12 @@ def test_figures_are_the_runs_own(tmp_path: Path) -> None:
     assert (facts["requests"], facts["usage"]["usd"]) == (38, pytest.approx(0.0038))
     assert facts["usd_per_accepted_row"] == pytest.approx(0.0038 / 31)
     near = facts["duplicates"]["stages"]["near"]
-    assert (sum(near["accepted"]), near["rejected"][int(0.97 * BINS)], near["threshold"]) == (31, 6, 0.95)
-    assert near["accepted"][0] == 1, "the row of similarity 0 and nobody else"
+    assert (sum(near["accepted"]), near["rejected"][int(0.97 * BINS)], near["threshold"]) == (30, 6, 0.95)
+    rows = np.stack([np.random.default_rng(i).normal(size=16).astype(np.float16) for i in range(30)]).astype(float)
+    every = np.vstack([rows, np.random.default_rng(0).normal(size=(3, 16)).astype(np.float16)])
+    unit = every / np.linalg.norm(every, axis=1, keepdims=True)
+    cosines = (unit @ unit.T)[:30] - 2 * np.eye(33)[:30]
+    assert near["accepted"] == list(np.histogram(cosines.max(axis=1), bins=BINS, range=(0, 1))[0]), "by brute force"
     label = facts["label_check"]
     assert label["held_out_accuracy"] == 0.91
     assert label["per_class"]["late"] == {
@@ -274,6 +278,13 @@ def test_label_check_is_shown_with_its_own_error(tmp_path: Path) -> None:
     )
     assert "It reads 92.5 % of held-out real rows right, and would turn 4.0 % of them down." in page
     assert '<td class="n">0.710</td>' in page
+
+
+def test_nearness_without_vectors_is_what_dedup_noted(tmp_path: Path) -> None:
+    """A run whose rows have no vectors shows the neighbours that dedup wrote down."""
+    items = [Item("late", f"row {i}", None, {}, {}, 0.41) for i in range(4)]
+    _, facts = reported(make_run(tmp_path, items))
+    assert facts["duplicates"]["stages"]["near"]["accepted"][int(0.41 * BINS)] == 4
 
 
 def test_timeline_leaves_pauses_out() -> None:
