@@ -251,7 +251,9 @@ def _compare(label: str, samples: Sequence[_Sample], groups: Sequence[_Group], m
             of_real += values[:-1]
             of_synthetic.append(values[-1])
     widening = _widening(size, *counts)
-    metrics = {name: _metric(*values, widening) for name, values in drawn.items()}
+    metrics = {
+        name: _metric(*values, widening, most=None if name in _UNBOUNDED else 1.0) for name, values in drawn.items()
+    }
     return ClassDrift(label, *counts, size, metrics, "")
 
 
@@ -293,10 +295,11 @@ def _measure(half: _Sample, other_half: _Sample, made: _Sample, seed: int) -> di
     return {name: values for name, values in found.items() if not np.isnan(values).any()}
 
 
-def _metric(of_real: Sequence[float], of_synthetic: Sequence[float], widening: float) -> Metric:
+def _metric(of_real: Sequence[float], of_synthetic: Sequence[float], widening: float, *, most: float | None) -> Metric:
     middle = float(np.mean(of_real))
     reach = SIGMAS * float(np.std(of_real)) * widening
-    return Metric(float(np.mean(of_synthetic)), middle, max(0.0, middle - reach), middle + reach)
+    high = middle + reach if most is None else min(most, middle + reach)
+    return Metric(float(np.mean(of_synthetic)), middle, max(0.0, middle - reach), high)
 
 
 def _auc(one: _Sample, other: _Sample, seed: int) -> float:
@@ -311,6 +314,7 @@ _PAIRED: Mapping[str, Callable[[_Sample, _Sample, int], float]] = {
     "bigram_js": lambda a, b, _: divergence.ngram_divergence(a.words, b.words, 2),
     "auc": _auc,
 }
+_UNBOUNDED = ("mean_words", "compression_ratio", "vendi")
 _SINGLE: Mapping[str, Callable[[_Sample], float]] = {
     "mean_words": lambda s: float(np.mean([len(row) for row in s.words])),
     "compression_ratio": lambda s: diversity.compression_ratio(s.texts),
