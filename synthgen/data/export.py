@@ -26,7 +26,7 @@ CARD_NAME = "README.md"
 MANIFEST_NAME = "manifest.json"
 PROVENANCE_NAME = "provenance.jsonl"
 HF_DATA = "data/train.parquet"
-_EVALUATION = re.compile(
+EVALUATION_NAMES = re.compile(
     r"(?:^|[^a-z])(?:test|tests|testing|eval|evaluation|valid|validation|val|dev|holdout)(?:$|[^a-z])"
 )
 Rows = Iterable[Mapping[str, Any]]
@@ -153,7 +153,7 @@ def _write(rows: Rows, path: Path, format: str, task: Task | None, *, is_array: 
 
 
 def _refuse_evaluation(output: Path) -> None:
-    if _EVALUATION.search(output.stem.lower()):
+    if EVALUATION_NAMES.search(output.stem.lower()):
         raise JobError(
             f"{output}: synthetic rows are for training, never for evaluation, and this name says evaluation",
             hint="choose a name without test, eval, validation or dev; measure on real rows",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from synthgen.data.export import _EVALUATION
+from synthgen.data.export import EVALUATION_NAMES
 from synthgen.errors import JobError
 from synthgen.quality.tables import Table
 
@@ -24,7 +24,7 @@ def refuse_evaluation_name(path: Path) -> None:
     Raises:
         JobError: It does.
     """
-    if _EVALUATION.search(path.stem.lower()):
+    if EVALUATION_NAMES.search(path.stem.lower()):
         raise JobError(
             f"{path}: synthetic rows are for training, never for evaluation, and this name says evaluation",
             hint="choose a name without test, eval, validation or dev; measure on real rows",
