@@ -20,7 +20,7 @@ def measure(bench: str, *words: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("part", ["random", "commit", "server"])
+@pytest.mark.parametrize("part", ["random", "commit", pytest.param("server", marks=pytest.mark.slow)])
 def test_a_run_killed_anywhere_gives_the_same_rows(part: str) -> None:
     """SIGKILL at random moments, inside a commit, or of the server: the calm run's bytes, at no more than what was in
     flight, and a message that names the next step where the run could go on no more."""
@@ -39,6 +39,7 @@ def test_a_full_disk_ends_the_run_where_no_disk_can_be_mounted() -> None:
     measure("disk", "full", "read-only", "--quick", "--no-namespace")
 
 
+@pytest.mark.slow
 def test_nothing_is_asked_after_a_deadline() -> None:
     """Over a kill and resumes, no request comes once the deadline is over; without one the run is completed."""
     measure("budget", "deadline", "--quick")
