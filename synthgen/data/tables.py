@@ -6,10 +6,10 @@ Owns how a column is found and what counts as a usable row. Every value is read 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from synthgen.errors import JobError
 from synthgen.records import Row
@@ -112,11 +112,14 @@ def _read(path: Path) -> pl.DataFrame:
             return pl.read_csv(path, separator="\t" if suffix == ".tsv" else ",", infer_schema=False)
 
 
-def _read_jsonl(path: Path) -> pl.DataFrame:
-    import orjson
-    import polars as pl
+def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The objects of a jsonl file, empty lines left out.
 
-    records = []
+    Raises:
+        JobError: A line is no JSON object.
+    """
+    import orjson
+
     with path.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             if not line.strip():
@@ -127,9 +130,17 @@ def _read_jsonl(path: Path) -> pl.DataFrame:
                 raise JobError(f"{path}:{number}: not a JSON line: {error}") from None
             if not isinstance(record, dict):
                 raise JobError(f"{path}:{number}: expected a JSON object on each line")
-            records.append(
-                {k: v if isinstance(v, str) or v is None else orjson.dumps(v).decode() for k, v in record.items()}
-            )
+            yield record
+
+
+def _read_jsonl(path: Path) -> pl.DataFrame:
+    import orjson
+    import polars as pl
+
+    records = [
+        {k: v if isinstance(v, str) or v is None else orjson.dumps(v).decode() for k, v in record.items()}
+        for record in read_json_lines(path)
+    ]
     names = list(dict.fromkeys(key for record in records for key in record))
     return pl.DataFrame({n: [r.get(n) for r in records] for n in names}, schema=dict.fromkeys(names, pl.String))
 

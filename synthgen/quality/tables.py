@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from synthgen.data.tables import FORMATS, read_frame
+from synthgen.data.tables import FORMATS, read_frame, read_json_lines
 from synthgen.errors import JobError
 from synthgen.quality.columns import guess_label, guess_text
 from synthgen.records import Row
@@ -121,7 +121,7 @@ def read_records(path: Path) -> Sequence[Record]:
         raise JobError(f"{path}: no such file", hint=f"did you mean {near[0]}?" if near else "look at the path")
     records: Sequence[Record]
     if path.suffix == ".jsonl":
-        records = _read_jsonl(path)
+        records = list(read_json_lines(path))
     elif path.suffix == ".parquet":
         read_frame(path)  # says what is wrong with it
         import polars as pl
@@ -131,22 +131,6 @@ def read_records(path: Path) -> Sequence[Record]:
         records = read_frame(path).to_dicts()
     if not records:
         raise JobError(f"{path}: no rows", hint="it needs a header line and at least one row")
-    return records
-
-
-def _read_jsonl(path: Path) -> list[Record]:
-    records: list[Record] = []
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                record = orjson.loads(line)
-            except orjson.JSONDecodeError as error:
-                raise JobError(f"{path}:{number}: not a JSON line: {error}") from None
-            if not isinstance(record, dict):
-                raise JobError(f"{path}:{number}: expected a JSON object on each line")
-            records.append(record)
     return records
 
 
