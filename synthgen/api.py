@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from synthgen.engine.run import RunResult
     from synthgen.journal import StoredRow
     from synthgen.quality.dedup import DedupResult
+    from synthgen.recipes import Recipe
 
 OnChange = Literal["refuse", "keep", "ask"]
 Confirm: TypeAlias = "Callable[[Preview], bool | None]"
@@ -208,6 +209,15 @@ def load_blueprint(path: Path) -> Blueprint:
     Raises:
         JobError: Any of it is wrong.
     """
+    return load_job(path)[0]
+
+
+def load_job(path: Path) -> tuple[Blueprint, Recipe]:
+    """As `load_blueprint`, with the recipe that the job follows.
+
+    Raises:
+        JobError: Any of it is wrong.
+    """
     from synthgen.engine.blueprint import draw_blueprint
     from synthgen.errors import JobError
     from synthgen.job import parse_job
@@ -221,8 +231,8 @@ def load_blueprint(path: Path) -> Blueprint:
         raise JobError(f"{path}: a folder, not a job file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise JobError(f"{path}: cannot be read as UTF-8 text: {error}") from None
-    job, _ = resolve(parse_job(text, name=str(path)), name=str(path), base=path.parent)
-    return draw_blueprint(job, base=path.parent, name=str(path))
+    job, recipe = resolve(parse_job(text, name=str(path)), name=str(path), base=path.parent)
+    return draw_blueprint(job, base=path.parent, name=str(path)), recipe
 
 
 def _ignore(event: Event) -> None:

@@ -16,6 +16,7 @@ from synthgen.cli.journal import command as journal
 from synthgen.cli.mix import command as mix
 from synthgen.cli.plan import command as plan
 from synthgen.cli.prompts import command as prompts
+from synthgen.cli.recipes import command as recipes
 from synthgen.cli.replay import command as replay
 from synthgen.cli.report import command as report
 from synthgen.cli.retry_failed import command as retry_failed
@@ -48,6 +49,7 @@ for _command in (
     dedup,
     evaluate,
     mix,
+    recipes,
     prompts,
     simulate,
 ):

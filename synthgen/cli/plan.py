@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from synthgen.api import load_blueprint
+from synthgen.api import load_job
 
 if TYPE_CHECKING:
     from synthgen.engine.blueprint import Blueprint
     from synthgen.engine.estimate import Estimate
     from synthgen.engine.preview import Outlook
+    from synthgen.recipes import Recipe
     from synthgen.records import Slot
 
 
@@ -34,15 +35,19 @@ def command(job: Path, prompts: int, out: Path | None, as_json: bool) -> None:
 
     from synthgen.engine.estimate import estimate, slots_to_show
 
-    blueprint = load_blueprint(job)
+    blueprint, recipe = load_job(job)
     slots = list(slots_to_show(blueprint, prompts=prompts))
     found = estimate(blueprint)
     outlook = _outlook(blueprint, out or Path("runs") / blueprint.job.name)
     if as_json:
-        click.echo(orjson.dumps(_as_json(found, slots, outlook)).decode())
+        click.echo(orjson.dumps(_as_json(found, slots, outlook, recipe)).decode())
         return
     for slot in slots:
         _show_slot(slot)
+    click.echo(f"recipe    {recipe.name}: {recipe.description}")
+    click.echo(f"fit for   {recipe.fit_for}")
+    if recipe.unfit_for:
+        click.secho(f"not for   {recipe.unfit_for}", fg="yellow")
     model = ", ".join(f"{g.model} ({len(g.endpoints)} endpoint{'s'[: len(g.endpoints) > 1]})" for g in blueprint.groups)
     for stage in blueprint.stages:
         if len(blueprint.stages) > 1:
@@ -105,10 +110,11 @@ def _show_estimate(found: Estimate) -> None:
     click.echo("          (if 70 % of the rows are accepted; nothing was sent)")
 
 
-def _as_json(found: Estimate, slots: list[Slot], outlook: Outlook | None) -> dict[str, Any]:
+def _as_json(found: Estimate, slots: list[Slot], outlook: Outlook | None, recipe: Recipe) -> dict[str, Any]:
     usage = found.usage
     return {
         **({"outlook": outlook.as_json()} if outlook else {}),
+        "recipe": {"name": recipe.name, "fit_for": recipe.fit_for, "unfit_for": recipe.unfit_for},
         "requests": found.requests,
         "usage": {
             "input_tokens": usage.input_tokens,

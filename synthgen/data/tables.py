@@ -25,12 +25,12 @@ class RealRows:
     """What one data file held.
 
     Attributes:
-        path: The file.
+        path: The file; None where a job names none.
         rows: Usable rows in file order.
         skipped: Rows left out because their text or label was empty.
     """
 
-    path: Path
+    path: Path | None
     rows: tuple[Row, ...]
     skipped: int
 

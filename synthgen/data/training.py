@@ -24,7 +24,9 @@ def recall_rows(meta: Mapping[str, str]) -> tuple[tuple[Row, ...], str]:
     """
     fingerprint = orjson.loads(meta["fingerprint"])
     data = fingerprint.get("job", {}).get("data", {})
-    path = Path(meta.get("base", ".")) / data.get("train", "")
+    if data.get("train") is None:
+        return (), "the job names no real rows"
+    path = Path(meta.get("base", ".")) / data["train"]
     try:
         if content_id(path.read_bytes()) != fingerprint.get("files", {}).get("train"):
             return (), f"{path.name} is not what it was when the run used it"

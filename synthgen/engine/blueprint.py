@@ -191,9 +191,8 @@ class Blueprint:
     def fingerprint(self) -> dict[str, Any]:
         """What decides the dataset, with files as content ids: compared on resume."""
         job = self.job.model_dump(mode="json", by_alias=True)
-        files = {"train": content_id(self.train.path.read_bytes())}
-        if self.test is not None:
-            files["test"] = content_id(self.test.path.read_bytes())
+        pools = {"train": self.train, "test": self.test}
+        files = {name: content_id(rows.path.read_bytes()) for name, rows in pools.items() if rows and rows.path}
         item = content_id(canonical_json(self.item.model_json_schema()))
         return {"job": job, "files": files, "template": content_id(self.template_source.text), "item": item}
 
@@ -206,7 +205,7 @@ class SlotMaker:
         self._names = list(field_names(blueprint.item))
         item = dict.fromkeys(self._names, "...")
         self._schema_hint = orjson.dumps(item if is_single(blueprint.stage) else {"items": [item]}).decode()
-        self._labels = sorted(blueprint.train.by_label())
+        self._labels = sorted({*blueprint.train.by_label(), *blueprint.targets})
 
     def make(self, label: str, ordinal: int) -> Slot:
         """The `ordinal`-th slot of class `label`.
@@ -285,7 +284,9 @@ def draw_blueprint(
         JobError: A file, column, class, template or schema is wrong.
     """
     data = job.data
-    train = load_rows(base / data.train, pool="train", text=data.text, label=data.label)
+    train = RealRows(None, (), 0)
+    if data.train is not None:
+        train = load_rows(base / data.train, pool="train", text=data.text, label=data.label)
     test = load_rows(base / data.test, pool="test", text=data.text, label=data.label) if data.test else None
     stages = job.stages or [PLAIN]
     targets = _targets(job, train, name, needs_rows=stages[0].kind != "generate")
@@ -316,6 +317,7 @@ def draw_blueprint(
             upstream=drawn,
         )
         _refuse_misfits(drawn, name)
+        _refuse_untrained(drawn, name)
     assert drawn is not None
     return drawn
 
@@ -353,6 +355,15 @@ def _refuse_misfits(blueprint: Blueprint, name: str) -> None:
                 raise JobError(f"{place}: pass.{field}: no such score in its schema ({', '.join(names)})")
 
 
+def _refuse_untrained(blueprint: Blueprint, name: str) -> None:
+    check = blueprint.check(LabelCheck)
+    if check is not None and check.model is None and not blueprint.train.rows:
+        raise JobError(
+            f"{name}: checks: label: its classifier is trained on real rows, and the job names none (data.train)",
+            hint="name a file of real rows, or a classifier of your own: `model: my_module:predict`",
+        )
+
+
 def _refuse_strange_stages(groups: Sequence[ModelGroup], stages: Sequence[StageConfig], name: str) -> None:
     known = [stage.name for stage in stages]
     for group in groups:
@@ -383,7 +394,12 @@ def _targets(job: Job, train: RealRows, name: str, *, needs_rows: bool) -> dict[
     return {label: count for label, count in targets.items() if count > 0}
 
 
-def _no_seeds(label: str, known: Sequence[str], path: Path, name: str) -> JobError:
+def _no_seeds(label: str, known: Sequence[str], path: Path | None, name: str) -> JobError:
+    if path is None:
+        return JobError(
+            f"{name}: data.train: missing: the job shows the model real rows and names no file of them",
+            hint="name a file of real rows, or set prompt.seeds: 0 to write from names and descriptions alone",
+        )
     near = difflib.get_close_matches(label, known, n=1, cutoff=0.5)
     guess = f"; did you mean '{near[0]}'?" if near else ""
     shown = ", ".join(sorted(known)[:12]) + (", ..." if len(known) > 12 else "")

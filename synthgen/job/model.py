@@ -47,13 +47,13 @@ class DataConfig(Strict):
     """The user's real rows.
 
     Attributes:
-        train: csv, tsv, jsonl or parquet; relative to the job file.
+        train: csv, tsv, jsonl or parquet; relative to the job file. None where there is nothing real yet.
         test: Same format; never prompted with, never matched by an accepted row.
         text: Column that holds the text.
         label: Column that holds the class; None where there are no classes.
     """
 
-    train: str
+    train: str | None = None
     test: str | None = None
     text: str = "text"
     label: str | None = None

@@ -14,7 +14,7 @@ from typing import Any
 from synthgen.errors import JobError
 from synthgen.job import CheckConfig, Job, PromptConfig, StageConfig
 from synthgen.recipes.catalogue import find_recipe
-from synthgen.recipes.recipe import Recipe
+from synthgen.recipes.recipe import OptionConfig, Recipe
 
 
 def resolve(job: Job, *, name: str, base: Path) -> tuple[Job, Recipe]:
@@ -28,10 +28,13 @@ def resolve(job: Job, *, name: str, base: Path) -> tuple[Job, Recipe]:
     Raises:
         JobError: No such recipe, option or stage, or nobody to ask.
     """
-    recipe = find_recipe(job.recipe, base=base, blame=name)
+    is_own = job.stages is not None and "recipe" not in job.model_fields_set
+    recipe = _own_recipe(job) if is_own else find_recipe(job.recipe, base=base, blame=name)
     options = recipe.chosen(job.options, blame=name)
-    brought = [_placed(stage, recipe, base) for stage in recipe.stages_with(options)]
-    stages = _merged(job, brought, recipe, name)
+    if is_own:
+        stages = [stage for stage in job.stages or () if stage.when]
+    else:
+        stages = _overridden(job, [_placed(stage, recipe, base) for stage in recipe.stages_with(options)], recipe, name)
     stages = _with_checks(stages, job.checks or ())
     models = job.models or recipe.models_with(options)
     if not models:
@@ -53,12 +56,21 @@ def _placed(stage: StageConfig, recipe: Recipe, base: Path) -> StageConfig:
     return stage.model_copy(update={"template": os.path.relpath(beside, base)})
 
 
-def _merged(job: Job, brought: list[StageConfig], recipe: Recipe, name: str) -> list[StageConfig]:
-    """The job's own stages; where it names a recipe, the recipe's, with what the job writes about them."""
+def _own_recipe(job: Job) -> Recipe:
+    """What stands for a recipe where a job writes all its stages itself."""
+    return Recipe(
+        name="own stages",
+        description="the stages that the job file writes",
+        fit_for="what its author made it for",
+        options={name: OptionConfig(default=value) for name, value in job.options.items()},
+        stages=[stage.model_dump(by_alias=True, exclude_defaults=True) for stage in job.stages or ()],
+    )
+
+
+def _overridden(job: Job, brought: list[StageConfig], recipe: Recipe, name: str) -> list[StageConfig]:
+    """The recipe's stages, with what the job writes about them."""
     if job.stages is None:
         return brought
-    if "recipe" not in job.model_fields_set:
-        return [stage for stage in job.stages if stage.when]
     own = {stage.name: stage for stage in job.stages}
     known = [stage.name for stage in brought]
     for stage in own:

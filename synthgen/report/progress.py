@@ -127,6 +127,8 @@ def draw(tally: Tally) -> RenderableType:
     lines: list[RenderableType] = [table]
     if hidden > 0:
         lines.append(Text(f"... and {hidden} more classes", style="dim"))
+    if tally.stages:
+        lines.append(Text(stages(tally), style="dim"))
     if tally.rejected:
         counts = "  ".join(f"{reason} {count:,}" for reason, count in tally.rejected.most_common(7))
         lines.append(Text(f"rejected  {counts}", style="yellow"))
@@ -155,6 +157,12 @@ def _class_cells(label: str, found: ClassTally) -> list[RenderableType]:
         Text("" if ratio is None else f"yield {ratio:.0%}", style="dim"),
         Text(found.state, style=style),
     ]
+
+
+def stages(tally: Tally) -> str:
+    """Rows that the stages before the last have accepted so far this session."""
+    counts = "  ".join(f"{name} {sum(rows.values()):,}" for name, rows in tally.stages.items())
+    return f"stages    {counts}"
 
 
 def speed(tally: Tally) -> str:

@@ -21,6 +21,7 @@ from synthgen.engine.events import (
     RowRejected,
     RunStarted,
     SlotCommitted,
+    StageProgress,
 )
 from synthgen.records import Usage
 
@@ -61,6 +62,7 @@ class Tally:
     in_flight: int = 0
     failed_slots: int = 0
     last_row: tuple[str, str] | None = None
+    stages: dict[str, dict[str, int]] = field(default_factory=dict)
     note: str = ""
     started_at: float = 0.0
     paused: tuple[str, float] | None = None
@@ -87,6 +89,8 @@ class Tally:
             case SlotCommitted(label=label, accepted=accepted, is_failed=is_failed):
                 self.classes[label].accepted = accepted
                 self.failed_slots += is_failed
+            case StageProgress(stage, label, _, accepted):
+                self.stages.setdefault(stage, {})[label] = accepted
             case ClassMet(label, _):
                 self.classes[label].state = "met"
             case ClassStarved(label=label):

@@ -88,7 +88,7 @@ seed: 0
         (GOOD + "schema: nonsense\n", "job.yaml:6: schema: write fields, or `module:Model`"),
         ("name: [x", "job.yaml:1: not valid YAML"),
         ("", "job.yaml: not a job file"),
-        ("data: {}\n", "job.yaml:1: data.train: missing"),
+        ("data: {}\n", "job.yaml:1: name: missing"),
     ],
 )
 def test_job_complaint_names_line_field_and_nearest_key(text: str, said: str) -> None:

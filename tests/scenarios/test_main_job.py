@@ -200,7 +200,8 @@ def test_interrupted_run_drains_and_resumes(tmp_path: Path, number: int) -> None
 
 def test_starving_class_is_given_up_with_figures(tmp_path: Path) -> None:
     """A class whose rows are all rejected is stopped after its patience; the others get their rows; exit 6."""
-    checks = [{"check": "pattern", "labels": ["lost"], "must_match": ["impossible word"]}]
+    impossible = {"check": "pattern", "labels": ["lost"], "must_match": ["impossible word"]}
+    checks = [impossible, {"check": "duplicate", "near": False}]
     with simulator() as server:
         job = write_job(tmp_path, server.base_url, checks=checks, starvation={"patience": 15})
         result = run_json(job, tmp_path / "out")
