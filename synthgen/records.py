@@ -249,6 +249,8 @@ class Reason(StrEnum):
     LABEL_CONFLICT = "label_conflict"  # the same text already stands under another label
     LEAKAGE = "leakage"  # matches a row of the test set
     LABEL = "label"  # a classifier trained on the real rows reads another class
+    UNCHANGED = "unchanged"  # the row it was made from, again
+    CHANGE = "change"  # nearer to the row it was made from, or further from it, than was asked for
     SURPLUS = "surplus"  # good, but its class was already full
 
 
@@ -279,6 +281,7 @@ class Candidate:
         fields: Every field of the job's schema, `text` among them.
         seeds: Ids of the real rows its prompt showed.
         seed_texts: Their texts.
+        source_text: The text it was made from; empty where it was written anew.
     """
 
     id: str
@@ -290,6 +293,7 @@ class Candidate:
     fields: Fields
     seeds: tuple[str, ...] = ()
     seed_texts: tuple[str, ...] = ()
+    source_text: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel
 
-from synthgen.checks import Check, LabelJudge, build_checks
+from synthgen.checks import Check, LabelJudge, build_checks, measure_row
 from synthgen.dedup import Deduplicator, Verdict
 from synthgen.encoders import Encoder
 from synthgen.engine.blueprint import Blueprint
@@ -88,7 +88,8 @@ class RowJudge:
         for number, item in enumerate(parsed.items):
             candidate = self._candidate(slot, number, item.fields)
             rejection = item.rejection or self._first_objection(candidate)
-            items.append(Judged(candidate, rejection))
+            kept = {} if rejection is not None else measure_row(self.checks, candidate)
+            items.append(Judged(candidate, rejection, results=kept))
         return Landed(slot, tuple(items)), parsed.complaint
 
     def _candidate(self, slot: Slot, number: int, fields: dict[str, Any]) -> Candidate:

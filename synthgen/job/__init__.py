@@ -2,6 +2,7 @@
 
 from synthgen.job.model import (
     BudgetConfig,
+    ChangeCheck,
     ChatterCheck,
     CheckConfig,
     CopiedSeedCheck,
@@ -24,12 +25,14 @@ from synthgen.job.model import (
     RepetitiveCheck,
     RetryConfig,
     StarvationConfig,
+    UnchangedCheck,
 )
 from synthgen.job.override import override
 from synthgen.job.source import parse_job
 
 __all__ = [
     "BudgetConfig",
+    "ChangeCheck",
     "ChatterCheck",
     "CheckConfig",
     "CopiedSeedCheck",
@@ -52,6 +55,7 @@ __all__ = [
     "RepetitiveCheck",
     "RetryConfig",
     "StarvationConfig",
+    "UnchangedCheck",
     "override",
     "parse_job",
 ]

@@ -334,6 +334,41 @@ class LabelCheck(CheckBlock):
         return value
 
 
+class UnchangedCheck(CheckBlock):
+    """A row made from another one is that one again: equal normal forms."""
+
+    check: Literal["unchanged"]
+
+
+class ChangeCheck(CheckBlock):
+    """How far a row made from another one is from it. `level` names a band; bounds beside it replace the band's.
+
+    Attributes:
+        level: `low`, `moderate` or `high`: as little or as much as a paraphrase of that strength changes.
+        min_edit_ratio, max_edit_ratio: Word edits (Levenshtein) for each word of the longer text.
+        min_similarity, max_similarity: Cosine of the two texts' embeddings.
+        near: Whether to look at embeddings at all.
+    """
+
+    check: Literal["change"]
+    level: Literal["low", "moderate", "high"] | None = None
+    min_edit_ratio: Annotated[float, Field(ge=0, le=1)] | None = None
+    max_edit_ratio: Annotated[float, Field(ge=0, le=1)] | None = None
+    min_similarity: Annotated[float, Field(ge=-1, le=1)] | None = None
+    max_similarity: Annotated[float, Field(ge=-1, le=1)] | None = None
+    near: bool = True
+
+    @model_validator(mode="after")
+    def _says_how_far(self) -> ChangeCheck:
+        bounds = (self.min_edit_ratio, self.max_edit_ratio, self.min_similarity, self.max_similarity)
+        if self.level is None and all(bound is None for bound in bounds):
+            raise PydanticCustomError("change", "write `level: low`, `moderate` or `high`, or bounds of your own")
+        for least, most, name in ((*bounds[:2], "edit_ratio"), (*bounds[2:], "similarity")):
+            if least is not None and most is not None and least > most:
+                raise PydanticCustomError("change", "min_{name} is above max_{name}: no row can pass", {"name": name})
+        return self
+
+
 CheckConfig = Annotated[
     LengthCheck
     | DuplicateCheck
@@ -346,7 +381,9 @@ CheckConfig = Annotated[
     | MemorisedCheck
     | LanguageCheck
     | PatternCheck
-    | LabelCheck,
+    | LabelCheck
+    | UnchangedCheck
+    | ChangeCheck,
     Field(discriminator="check"),
 ]
 
