@@ -346,6 +346,7 @@ class ChangeCheck(CheckBlock):
     Attributes:
         level: `low`, `moderate` or `high`: as little or as much as a paraphrase of that strength changes.
         min_edit_ratio, max_edit_ratio: Word edits (Levenshtein) for each word of the longer text.
+        min_overlap_ratio, max_overlap_ratio: Jaccard overlap of character 3-grams.
         min_similarity, max_similarity: Cosine of the two texts' embeddings.
         near: Whether to look at embeddings at all.
     """
@@ -354,16 +355,21 @@ class ChangeCheck(CheckBlock):
     level: Literal["low", "moderate", "high"] | None = None
     min_edit_ratio: Annotated[float, Field(ge=0, le=1)] | None = None
     max_edit_ratio: Annotated[float, Field(ge=0, le=1)] | None = None
+    min_overlap_ratio: Annotated[float, Field(ge=0, le=1)] | None = None
+    max_overlap_ratio: Annotated[float, Field(ge=0, le=1)] | None = None
     min_similarity: Annotated[float, Field(ge=-1, le=1)] | None = None
     max_similarity: Annotated[float, Field(ge=-1, le=1)] | None = None
     near: bool = True
 
     @model_validator(mode="after")
     def _says_how_far(self) -> ChangeCheck:
-        bounds = (self.min_edit_ratio, self.max_edit_ratio, self.min_similarity, self.max_similarity)
-        if self.level is None and all(bound is None for bound in bounds):
+        bounds = [
+            (name, getattr(self, f"min_{name}"), getattr(self, f"max_{name}"))
+            for name in ("edit_ratio", "overlap_ratio", "similarity")
+        ]
+        if self.level is None and all(least is None and most is None for _, least, most in bounds):
             raise PydanticCustomError("change", "write `level: low`, `moderate` or `high`, or bounds of your own")
-        for least, most, name in ((*bounds[:2], "edit_ratio"), (*bounds[2:], "similarity")):
+        for name, least, most in bounds:
             if least is not None and most is not None and least > most:
                 raise PydanticCustomError("change", "min_{name} is above max_{name}: no row can pass", {"name": name})
         return self

@@ -106,3 +106,21 @@ def test_change_must_say_how_far(settings: dict[str, Any]) -> None:
     """Neither level nor bound, or bounds that nothing can meet, is a mistake of the file."""
     with pytest.raises(ValidationError):
         change(**settings)
+
+
+def test_levels_leave_no_row_in_two_of_them(row: MakeRow) -> None:
+    """A text of ten words with 1 to 10 of them replaced belongs to exactly one level."""
+    words = SOURCE.split()
+    for replaced in range(1, len(words) + 1):
+        text = " ".join([f"new{i}" for i in range(replaced)] + words[replaced:])
+        made = replace(row(text), source_text=SOURCE)
+        fits = [level for level in LEVELS if Change(change(level=level)).judge(made) is None]
+        assert fits == ["low" if replaced <= 3 else "moderate" if replaced <= 6 else "high"]
+
+
+def test_the_same_words_in_another_order_are_no_high_change(row: MakeRow) -> None:
+    """Halves exchanged: every word moved, every letter kept."""
+    made = replace(row("I ordered it last week. Where is my new card?"), source_text=SOURCE)
+    rejection = Change(change(level="high")).judge(made)
+    assert rejection is not None
+    assert rejection.evidence["overlap_ratio"] > rejection.evidence["max_overlap_ratio"]
