@@ -14,6 +14,7 @@ from synthgen.checks.label import LabelJudge
 from synthgen.checks.language import Language
 from synthgen.checks.length import Length
 from synthgen.checks.memorised import Memorised
+from synthgen.checks.of_field import OfField
 from synthgen.checks.pattern import Pattern
 from synthgen.checks.placeholder import Placeholder
 from synthgen.checks.protocol import Check, MeasuringCheck
@@ -34,6 +35,7 @@ from synthgen.job import (
     RepetitiveCheck,
     UnchangedCheck,
 )
+from synthgen.job.model import TextCheck
 from synthgen.records import Candidate, Row
 
 __all__ = ["Check", "LabelJudge", "build_checks", "judge_similarity", "measure_row", "needs_vectors"]
@@ -61,7 +63,8 @@ def build_checks(configs: Sequence[CheckConfig], *, language: str | None, real: 
         language: The job's language, checked even where no check says so.
         real: The real training rows.
     """
-    checks = [check for config in configs if (check := _build(config, language, real)) is not None]
+    built = [(config, check) for config in configs if (check := _build(config, language, real)) is not None]
+    checks = [OfField(check, field) if (field := _field(config)) else check for config, check in built]
     if language is not None and not any(check.name == "language" for check in checks):
         checks.append(Language([language]))
     return sorted(checks, key=lambda check: _ORDER.index(check.name))
@@ -74,6 +77,10 @@ def measure_row(checks: Sequence[Check], candidate: Candidate) -> Mapping[str, A
         if isinstance(check, MeasuringCheck):
             found.update(check.measure(candidate))
     return found
+
+
+def _field(config: CheckConfig) -> str | None:
+    return config.field if isinstance(config, TextCheck) else None
 
 
 def _build(config: CheckConfig, language: str | None, real: Sequence[Row]) -> Check | None:

@@ -180,7 +180,17 @@ class CheckBlock(Strict):
     enabled: bool = True
 
 
-class LengthCheck(CheckBlock):
+class TextCheck(CheckBlock):
+    """A check of what a text says.
+
+    Attributes:
+        field: The field whose text is judged; None is the row's own text. A row without the field passes.
+    """
+
+    field: str | None = None
+
+
+class LengthCheck(TextCheck):
     """Characters and words of the text."""
 
     check: Literal["length"]
@@ -230,26 +240,26 @@ class LeakageCheck(SimilarityCheck):
     check: Literal["leakage"]
 
 
-class RefusalCheck(CheckBlock):
+class RefusalCheck(TextCheck):
     """ "As an AI language model, I cannot ..." """
 
     check: Literal["refusal"]
 
 
-class ChatterCheck(CheckBlock):
+class ChatterCheck(TextCheck):
     """ "Sure, here is ...": the assistant's own words instead of the data."""
 
     check: Literal["chatter"]
 
 
-class PlaceholderCheck(CheckBlock):
+class PlaceholderCheck(TextCheck):
     """Unfilled blanks: `[Name]`, `{order_id}`, `<date>`. `allow` lists literal ones that the data really uses."""
 
     check: Literal["placeholder"]
     allow: list[str] = Field(default_factory=list)
 
 
-class RepetitiveCheck(CheckBlock):
+class RepetitiveCheck(TextCheck):
     """Loops: the same words or characters over and over.
 
     Attributes:
@@ -282,14 +292,14 @@ class MemorisedCheck(CheckBlock):
     max_words: Annotated[int, Field(ge=1)] = 12
 
 
-class LanguageCheck(CheckBlock):
+class LanguageCheck(TextCheck):
     """The text is in one of these languages (ISO 639-1 codes). Empty takes the job's `language`."""
 
     check: Literal["language"]
     languages: list[Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]] = Field(default_factory=list)
 
 
-class PatternCheck(CheckBlock):
+class PatternCheck(TextCheck):
     """The user's own regular expressions, searched in the text, case ignored.
 
     Attributes:
