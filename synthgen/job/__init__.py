@@ -24,6 +24,7 @@ from synthgen.job.model import (
     RefusalCheck,
     RepetitiveCheck,
     RetryConfig,
+    StageConfig,
     StarvationConfig,
     UnchangedCheck,
 )
@@ -54,6 +55,7 @@ __all__ = [
     "RefusalCheck",
     "RepetitiveCheck",
     "RetryConfig",
+    "StageConfig",
     "StarvationConfig",
     "UnchangedCheck",
     "override",
