@@ -15,6 +15,7 @@ from synthgen.dedup import Deduplicator
 from synthgen.engine.pools import make_label_judge
 from synthgen.errors import JobError
 from synthgen.job import CheckConfig, DuplicateCheck, LabelCheck, LeakageCheck
+from synthgen.job.model import TextCheck
 from synthgen.job.source import complaints, parse_yaml
 from synthgen.quality.vectors import TextVectors
 from synthgen.records import Candidate, Reason, Rejection, Row
@@ -207,6 +208,17 @@ def _require_rows(configs: Sequence[CheckConfig], train: Sequence[Row], test: Se
         raise JobError("--check memorised: needs the real rows to compare with", hint="--train REAL.csv")
     if "leakage" in kinds and not test:
         raise JobError("--check leakage: needs the test rows", hint="--test TEST.csv")
+    for config in configs:
+        if isinstance(config, TextCheck) and config.field is not None:
+            raise JobError(
+                f"--check {config.check}: field: a file is judged by one column",
+                hint=f"leave `field` out and add --text-column {config.field}",
+            )
+    if made_from := kinds & {"unchanged", "change"}:
+        raise JobError(
+            f"--check {min(made_from)}: a file does not say which row each of its rows was made from",
+            hint="--check duplicate --train REAL.csv compares with all real rows",
+        )
     if "copied_seed" in kinds:
         raise JobError(
             "--check copied_seed: a file does not say which rows its prompts showed",

@@ -48,7 +48,7 @@ def test_links_in_pages_lead_somewhere(page: Path) -> None:
 def test_example_jobs_are_ready_to_run(job: Path) -> None:
     """Each example's job file, data and template fit together, and its first prompts render."""
     blueprint = load_blueprint(job)
-    maker = blueprint.slot_maker()
+    maker = blueprint.stages[0].slot_maker()
     assert [maker.make(label, 0).label for label in blueprint.targets] == list(blueprint.targets)
 
 

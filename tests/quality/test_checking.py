@@ -72,7 +72,15 @@ def test_planted_wrong_labels_are_found(make_rows: MakeRows) -> None:
 
 def test_checks_that_lack_their_rows_say_so(make_rows: MakeRows) -> None:
     """Each with the option that brings them."""
-    for name, hint in (("label", "--train"), ("leakage", "--test"), ("copied_seed", "duplicate")):
+    lacking = {
+        "label": "--train",
+        "leakage": "--test",
+        "copied_seed": "duplicate",
+        "unchanged": "which row each of its rows was made from",
+        "change:level=low": "which row each of its rows was made from",
+        "length:field=response,min_chars=3": "--text-column response",
+    }
+    for name, hint in lacking.items():
         with pytest.raises(JobError) as caught:
             check_rows(make_rows("lost", 3, 1), [parse_check(name)], vectors=TextVectors("hashing"))
         assert hint in str(caught.value)
