@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from synthgen.errors import JobError
-from synthgen.rewriting.thesaurus import Pos, Sense, Word
+from synthgen.rewriting.thesaurus import POS, Pos, Sense, Word
 
 INSTALL_READER = "pip install 'synthgen[synonyms]'"
 INSTALL_DATA = (
@@ -153,6 +153,9 @@ class WordNet:
     def __init__(self, reader: Any, counts: dict[str, int]) -> None:
         self._reader, self._counts = reader, counts
         self._name = f"wordnet-{reader.get_version() or 'unknown'}"
+        self._names = {pos: frozenset(reader.all_lemma_names(pos)) for pos in POS}
+        every = (name for names in self._names.values() for name in names)
+        self._heads = frozenset(name.partition("_")[0] for name in every if "_" in name)
         self._known: dict[tuple[str, Pos], tuple[Sense, ...]] = {}
         self._lock = threading.Lock()  # the reader moves one file position for everybody
 
@@ -160,12 +163,18 @@ class WordNet:
     def name(self) -> str:
         return self._name
 
+    @property
+    def phrase_heads(self) -> frozenset[str]:
+        return self._heads
+
     def senses(self, lemma: str, pos: Pos) -> Sequence[Sense]:
-        key = (lemma, pos)
-        found = self._known.get(key)
+        spelled = lemma.replace(" ", "_")
+        if spelled not in self._names[pos]:
+            return ()
+        found = self._known.get((spelled, pos))
         if found is None:
             with self._lock:
-                found = self._known[key] = self._look_up(lemma.replace(" ", "_"), pos)
+                found = self._known[spelled, pos] = self._look_up(spelled, pos)
         return found
 
     def _look_up(self, lemma: str, pos: Pos) -> tuple[Sense, ...]:

@@ -15,74 +15,60 @@ def _words(text: str) -> frozenset[str]:
 # Words for people and bodies that hurt, which a thesaurus lists like any other: never offered, whatever the bar.
 OFFENSIVE = _words(
     """
-    wetback wetbacks darky darkie coon kike dago wop spic chink jap gook nigger nigga negro nigra honky cracker
-    redneck     yokel hick imbecile
-    moron retard cripple spastic bastard bitch whore slut tart hooker harlot pecker prick dick cock
-    cunt twat pussy fag faggot poof queer dyke tranny shtup screw fuck nookie coitus damn damned goddamn goddam shit
-    crap     piss turd arse ass bum croak gypsy squaw heathen savage halfbreed mulatto mongoloid lunatic maniac papist bugger sod
-    dwarf midget fatso slob hag crone spinster broad chick wench tit tits boob boobs jerk paki redskin injun boche hun
-    kraut yid hymie greaser oriental half-caste bastards wanker tosser randy
-    """
+        arse ass bastard bastards bitch boche boob boobs broad bugger bum chick chink cock coitus coon cracker crap
+        cripple croak crone cunt dago damn damned darkie darky dick dwarf dyke fag faggot fatso fuck goddam goddamn
+        gook greaser gypsy hag half-caste halfbreed harlot heathen hick honky hooker hun hymie imbecile injun jap
+        jerk kike kraut lunatic maniac midget mongoloid moron mulatto negro nigga nigger nigra nookie oriental paki
+        papist pecker piss poof prick pussy queer randy redneck redskin retard savage screw shit shtup slob slut sod
+        spastic spic spinster squaw tart tit tits tosser tranny turd twat wanker wench wetback wetbacks whore wop
+        yid yokel
+        """
 )
 AVOIDED: dict[str, frozenset[str]] = {
-    "v": frozenset(
-        _words(
-            """
-        abide detect utilize affirm associate empower summate salvage batter elucidate foreclose mislay rationalize reexamine
-        confine trigger croak regard relish slay maneuver correspond acquiesce actuate aid apportion apprehend ascertain ascribe assail attest bask bawl
-        beckon beget belie berate bespeak betray buffet chide chortle coalesce concur connote conquer contend
-        corroborate creep decry desert destine dictate discount disdain effectuate elicit employ encamp
-        encompass enact encourage ensue espouse eschew exalt expound extenuate falsify fancy fly forestall
-        forsake fortify foster frustrate fuse furnish gasp gauge gesticulate glean glower hanker illumine impede
-        implore impute incline infest inhabit instal interlace intertwine jeer lodge manifest misconstrue muse
-        necessitate obliterate oblige ordain overrun perish pertain pervade populate postulate preclude presage
-        print procure promote proscribe quicken race recede rend resign retreat rove sanction savor scoff scoot
-        secure sire skirt slumber smack snub solace stick stray stud substantiate supplant suppress tilt
-        transcend traverse typify unify utter vacate vivify warp warrant wedge weather whack wing withstand
-        writhe espy smite sidestep throttle wail
-        """
-        )
-    ),
-    "n": frozenset(
-        _words(
-            """
-        ace aces fault luncheon matrimony infirmary jest rabble aggregation nutrient household daddy mama mommy mamma lair
-        plenitude powerfulness yesteryear bombast presentment foreman fig vocalization toilet perspective wreath fury ail association authorities authority babe beast bulk bureau calamity career cheering
-        clearness conception countersign creature dearth decree decrease diam diminution doctrine edifice facet
-        faith fashion fella fiat fellow fright freight garrison gag ginmill haversack honor infant integrity ism
-        jeopardy john lad lavatory laurels licking lieu locality manpower menace merchandise metropolis mill
-        miss mode musing oath occupant onrush parson pastor payoff petition philosophy potency precedence
-        proclamation psyche puncher pursuit quarrel receipts regime remonstrance rub satire serpent sermon setup
-        soldiery specter springtime sum supra sward technology temper termination textile tie tubing uptake
-        verve vestibule vocation warfare welter works wag winner creditor lump approximation antipathy backing
-        composite deity den determination dictum fate heap hearth hurler monarch narrative oxen pa papa
-        patronage pedigree periphery populace potentiality proprietor province reserves resolution scores
-        scrutiny southpaw spire tons trader triumph valuation virtue remembrance striving weariness youngster
-        """
-        )
-    ),
-    "a": frozenset(
-        _words(
-            """
-        abiding wandering particular bluish antic hapless abashed unremarkable unparalleled cheery envious legal
-        pathetic hideous actual ailing belowground bewhiskered blazing brooding burly cardinal central circular comic
-        concluding consequent crimson cruel cryptic damned darned deceitful delicious deserving despairing
-        discovered drawn drunken elderly erudite fleet frightening frightful frustrated fury gilded gilt given
-        goddam goddamn goddamned grave handicapped illusive incisive infantile intelligible jolly kindred laden
-        learned lifelike maximal minimal mundane myriad needed noted numb penetrating philosophic piteous poor
-        prodigious pronounced queer redundant salient savage scriptural sheer sinister soiled solemn sounding
-        spectacular spiritual stupendous sunny supreme tactile telling threatening touching transverse unclean
-        unheeding utter utmost wondrous wounded chief principal sundry
-        """
-        )
-    ),
-    "r": frozenset(
-        _words(
-            """
-        alone lately afterward alternatively emphatically eternally hitherto heretofore someplace aboard absently apace awful awfully decidedly desperately doubtless earnestly everlastingly
-        ill later moderately mutely nigh northward perfectly plainly presently rearward supra soberly speedily
-        strictly systematically unusually utterly wondrously blithely purposely terribly staggeringly invariably
-        """
-        )
-    ),
+    "v": _words("""
+        abide acquiesce actuate affirm aid apportion apprehend ascertain ascribe assail associate attest bask batter
+        bawl beckon beget belie berate bespeak betray buffet chide chortle coalesce concur confine connote conquer
+        contend correspond corroborate creep croak decry desert destine detect dictate discount disdain effectuate
+        elicit elucidate employ empower enact encamp encompass encourage ensue eschew espouse espy exalt expound
+        extenuate falsify fancy fly foreclose forestall forsake fortify foster frustrate furnish fuse gasp gauge
+        gesticulate glean glower hanker illumine impede implore impute incline infest inhabit instal interlace
+        intertwine jeer lodge maneuver manifest misconstrue mislay muse necessitate oblige obliterate ordain overrun
+        perish pertain pervade populate postulate preclude presage print procure promote proscribe quicken race
+        rationalize recede reexamine regard relish rend resign retreat rove salvage sanction savor scoff scoot
+        secure sidestep sire skirt slay slumber smack smite snub solace stick stray stud substantiate summate
+        supplant suppress throttle tilt transcend traverse trigger typify unify utilize utter vacate vivify wail
+        warp warrant weather wedge whack wing withstand writhe
+        """),
+    "n": _words("""
+        ace aces aggregation ail antipathy approximation association authorities authority babe backing beast
+        bombast bulk bureau calamity career cheering clearness composite conception countersign creature creditor
+        daddy dearth decrease decree deity den determination diam dictum diminution doctrine edifice facet faith
+        fashion fate fault fella fellow fiat fig foreman freight fright fury gag garrison ginmill haversack heap
+        hearth honor household hurler infant infirmary integrity ism jeopardy jest john lad lair laurels lavatory
+        licking lieu locality lump luncheon mama mamma manpower matrimony menace merchandise metropolis mill miss
+        mode mommy monarch musing narrative nutrient oath occupant onrush oxen pa papa parson pastor patronage
+        payoff pedigree periphery perspective petition philosophy plenitude populace potency potentiality
+        powerfulness precedence presentment proclamation proprietor province psyche puncher pursuit quarrel rabble
+        receipts regime remembrance remonstrance reserves resolution rub satire scores scrutiny sermon serpent setup
+        soldiery southpaw specter spire springtime striving sum supra sward technology temper termination textile
+        tie toilet tons trader triumph tubing uptake valuation verve vestibule virtue vocalization vocation wag
+        warfare weariness welter winner works wreath yesteryear youngster
+        """),
+    "a": _words("""
+        abashed abiding actual ailing antic belowground bewhiskered blazing bluish brooding burly cardinal central
+        cheery chief circular comic concluding consequent crimson cruel cryptic damned darned deceitful delicious
+        deserving despairing discovered drawn drunken elderly envious erudite fleet frightening frightful frustrated
+        fury gilded gilt given goddam goddamn goddamned grave handicapped hapless hideous illusive incisive
+        infantile intelligible jolly kindred laden learned legal lifelike maximal minimal mundane myriad needed
+        noted numb particular pathetic penetrating philosophic piteous poor principal prodigious pronounced queer
+        redundant salient savage scriptural sheer sinister soiled solemn sounding spectacular spiritual stupendous
+        sundry sunny supreme tactile telling threatening touching transverse unclean unheeding unparalleled
+        unremarkable utmost utter wandering wondrous wounded
+        """),
+    "r": _words("""
+        aboard absently afterward alone alternatively apace awful awfully blithely decidedly desperately doubtless
+        earnestly emphatically eternally everlastingly heretofore hitherto ill invariably lately later moderately
+        mutely nigh northward perfectly plainly presently purposely rearward soberly someplace speedily staggeringly
+        strictly supra systematically terribly unusually utterly wondrously
+        """),
 }

@@ -18,7 +18,8 @@ grind ground ground; grow grew grown; hang hung hung; have had had; hear heard h
 hold held held; hurt hurt hurt; keep kept kept; kneel knelt knelt; knit knitted/knit knitted/knit; know knew known;
 lay laid laid; lead led led; lean leaned/leant leaned/leant; leap leapt/leaped leapt/leaped;
 learn learned/learnt learned/learnt; leave left left; lend lent lent; let let let; lie lay lain; light lit lit;
-lose lost lost; make made made; mean meant meant; meet met met; mislay mislaid mislaid; mislead misled misled; mistake mistook mistaken;
+lose lost lost; make made made; mean meant meant; meet met met;
+mislay mislaid mislaid; mislead misled misled; mistake mistook mistaken;
 misunderstand misunderstood misunderstood; offset offset offset; outdo outdid outdone; overcome overcame overcome;
 overdraw overdrew overdrawn; overhear overheard overheard; oversee oversaw overseen; overtake overtook overtaken;
 overthrow overthrew overthrown; pay paid paid; prove proved proven/proved; put put put; quit quit quit;

@@ -28,6 +28,7 @@ class Lexicon:
         self.thesaurus = thesaurus
         remember = lru_cache(maxsize=REMEMBERED)
         self.readings: Callable[[str], tuple[Reading, ...]] = remember(self._read)
+        self._may_head: Callable[[str], bool] = remember(self._heads_a_phrase)
         self.phrase: Callable[[str], Reading | str | None] = remember(self._read_phrase)
         self.synonyms: Callable[[str, Pos, Bar], Sequence[Word]] = remember(self._synonyms)
         self.usage: Callable[[str, Pos], float] = remember(self._usage)
@@ -45,12 +46,18 @@ class Lexicon:
 
     def _read_phrase(self, phrase: str) -> Reading | str | None:
         """How a phrase reads as one word; `BOUND` where it is known but is to be left alone; None where it is none."""
+        if not self._may_head(phrase.partition(" ")[0]):
+            return None
         if self.knows(phrase, "r"):
             return Reading(phrase, "r", Form.BASE)
         nouns = [reading for reading in analyse(phrase, self.knows) if reading.pos == "n"]
         if nouns:
             return nouns[0]
         return BOUND if self.knows(phrase, "a") or self._is_phrasal_verb(phrase) else None
+
+    def _heads_a_phrase(self, word: str) -> bool:
+        bases = {word, *(reading.lemma for reading in analyse(word, self.knows))}
+        return not bases.isdisjoint(self.thesaurus.phrase_heads)
 
     def _is_phrasal_verb(self, phrase: str) -> bool:
         head, _, rest = phrase.partition(" ")

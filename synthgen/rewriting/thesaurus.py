@@ -56,6 +56,11 @@ class Thesaurus(Protocol):
         """Which data, for people and the journal: `wordnet-3.0`."""
         ...
 
+    @property
+    def phrase_heads(self) -> frozenset[str]:
+        """First words of all phrases it knows: what does not begin with one need not be looked up."""
+        ...
+
     def senses(self, lemma: str, pos: Pos) -> Sequence[Sense]:
         """Meanings of a base form in lower case, the most usual first; empty where it is not known.
 
@@ -77,6 +82,8 @@ class WordList:
     def __init__(self, groups: Mapping[Pos, Sequence[Sequence[str]]], *, name: str = "word-list") -> None:
         self._name = name
         self._senses: dict[tuple[str, Pos], list[Sense]] = {}
+        every = (word.casefold() for meanings in groups.values() for words in meanings for word in words)
+        self._heads = frozenset(word.partition(" ")[0] for word in every if " " in word)
         for pos, meanings in groups.items():
             for number, words in enumerate(meanings):
                 sense = Sense(f"{pos}{number}", tuple(Word(word) for word in words))
@@ -86,6 +93,10 @@ class WordList:
     @property
     def name(self) -> str:
         return self._name
+
+    @property
+    def phrase_heads(self) -> frozenset[str]:
+        return self._heads
 
     def senses(self, lemma: str, pos: Pos) -> Sequence[Sense]:
         return self._senses.get((lemma, pos), ())
