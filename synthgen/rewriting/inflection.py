@@ -6,7 +6,7 @@ ways agree, and what cannot be made is never claimed to be understood.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -19,7 +19,7 @@ _SIBILANT = ("s", "x", "z", "ch", "sh")
 # vowel letters that sound like a consonant at the start of a word, and the other way round
 _SOUNDS_CONSONANT = ("uni", "use", "usu", "uti", "eu", "one", "once", "ubi", "ura")
 _SOUNDS_VOWEL = ("hour", "honest", "honour", "honor", "heir")
-_VOWEL_AFTER_ALL = ("unin", "unim", "unid")  # un-: uninstall, unimportant, unidentified
+_VOWEL_AFTER_ALL = ("unim", "unin", "unid", "unus")  # un-: unimportant, uninstalled, unusual
 
 
 class Form(StrEnum):
@@ -61,19 +61,22 @@ def inflect(lemma: str, form: Form) -> str:
     return _spellings(lemma, form)[0]
 
 
-def analyse(word: str, knows: Knows) -> list[Reading]:
+def analyse(word: str, knows: Knows, parts: Sequence[Pos] = POS) -> list[Reading]:
     """Every reading of a word in lower case whose base form is known.
 
     Args:
         word: In lower case.
         knows: Whether the thesaurus has a base form as that part of speech.
+        parts: Parts of speech to look at.
     """
-    found = [Reading(word, pos, Form.BASE) for pos in POS if knows(word, pos)]
-    for pos, forms in FORMS.items():
-        for form in forms:
+    found = [Reading(word, pos, Form.BASE) for pos in parts if knows(word, pos)]
+    for pos in parts:
+        for form in FORMS[pos]:
             bases = (base for base in _bases(word, form) if base != word and word in _spellings(base, form))
             found += [Reading(base, pos, form) for base in bases if knows(base, pos)]
-    return list(dict.fromkeys([*found, *_unchanged_past(word, knows)]))
+    if "v" in parts:
+        found += _unchanged_past(word, knows)
+    return list(dict.fromkeys(found))
 
 
 def article_for(word: str) -> str:

@@ -50,18 +50,18 @@ class Lexicon:
             return None
         if self.knows(phrase, "r"):
             return Reading(phrase, "r", Form.BASE)
-        nouns = [reading for reading in analyse(phrase, self.knows) if reading.pos == "n"]
+        nouns = analyse(phrase, self.knows, ("n",))
         if nouns:
             return nouns[0]
         return BOUND if self.knows(phrase, "a") or self._is_phrasal_verb(phrase) else None
 
     def _heads_a_phrase(self, word: str) -> bool:
-        bases = {word, *(reading.lemma for reading in analyse(word, self.knows))}
+        bases = {word, *(reading.lemma for reading in analyse(word, self.knows, ("v",)))}
         return not bases.isdisjoint(self.thesaurus.phrase_heads)
 
     def _is_phrasal_verb(self, phrase: str) -> bool:
         head, _, rest = phrase.partition(" ")
-        bases = {reading.lemma for reading in analyse(head, self.knows) if reading.pos == "v"}
+        bases = {reading.lemma for reading in analyse(head, self.knows, ("v",))}
         return any(self.knows(f"{base} {rest}", "v") for base in bases)
 
     def _synonyms(self, lemma: str, pos: Pos, bar: Bar) -> Sequence[Word]:
