@@ -161,7 +161,7 @@ def _corpus(train: Sequence[Row], synthetic: Sequence[Row], test: Sequence[Row],
 
 
 def _copies(train: Sequence[Row], wanted: Mapping[str, int], seed: int, copier: Copier) -> list[Row]:
-    """As many changed copies of rows of each class as it has synthetic ones; fewer in proportion where those are many."""
+    """As many changed copies of rows of each class as it has synthetic ones, or fewer in proportion."""
     rng = np.random.default_rng([seed, 2])
     share = min(1.0, MOST_EDA_ROWS / max(1, sum(wanted.values())))
     by_label: dict[str, list[str]] = {}
