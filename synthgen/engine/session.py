@@ -26,7 +26,7 @@ from synthgen.engine.events import Draining, Observer
 from synthgen.engine.lane import Lane
 from synthgen.engine.limits import EndpointLimits
 from synthgen.engine.pools import EncoderRoom
-from synthgen.engine.prices import require_price
+from synthgen.engine.prices import PAID_PROVIDERS, require_price
 from synthgen.engine.retry import RetryPolicy
 from synthgen.engine.signal import Signal
 from synthgen.engine.sources import Sources, load_sources
@@ -249,7 +249,7 @@ def _endpoint(job: Job, config: ModelConfig, provider: Provider, *, group: int) 
     limits = EndpointLimits(
         config.limits,
         default_concurrency=provider.default_concurrency,
-        may_adapt=config.provider != "local",
+        may_adapt=config.provider in PAID_PROVIDERS,
         breaker=breaker,
         clock=clock,
     )

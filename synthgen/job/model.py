@@ -78,7 +78,7 @@ class ModelConfig(Strict):
     """One endpoint. Entries with the same `model` and `params` share the work; different ones split the slots.
 
     Attributes:
-        provider: `openai` is any OpenAI-compatible server; `local` is the embedded model.
+        provider: `openai` is any OpenAI-compatible server; `local` is the embedded model; `synonyms` is WordNet.
         model: Name as the server knows it; for `local`, empty or the path of a GGUF file.
         base_url: Where the server's `/chat/completions` lives, without that ending.
         api_key_env: Name of the environment variable that holds the key. No other variable is read.
@@ -91,7 +91,7 @@ class ModelConfig(Strict):
         transport: `http` is the fast path; `sdk` goes through the openai package.
     """
 
-    provider: Literal["openai", "local"] = "openai"
+    provider: Literal["openai", "local", "synonyms"] = "openai"
     model: str = ""
     base_url: str = OPENAI_BASE_URL
     api_key_env: str | None = None

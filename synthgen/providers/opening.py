@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from typing import Any
 
 from synthgen.errors import JobError
 from synthgen.job import ModelConfig
 from synthgen.job.model import OPENAI_BASE_URL
 from synthgen.providers.protocol import Provider
 
+OpenEncoder = Callable[[str], Any]
 
-def open_provider(config: ModelConfig) -> Provider:
+
+def open_provider(config: ModelConfig, *, open_encoder: OpenEncoder | None = None) -> Provider:
     """The provider of one endpoint, not yet entered.
+
+    Args:
+        config: The job's model entry.
+        open_encoder: Finds an encoder by name, for a provider that guards meaning.
 
     Raises:
         JobError: The variable that `api_key_env` names is not set, or OpenAI is asked without one.
     """
+    if config.provider == "synonyms":
+        from synthgen.providers.synonyms import SynonymProvider
+
+        return SynonymProvider(config, open_encoder=open_encoder)
     if config.provider == "local":
         from synthgen.providers.local import LocalProvider
 

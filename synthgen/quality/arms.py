@@ -28,7 +28,7 @@ class Corpus:
     """Every text of an evaluation in one list.
 
     Attributes:
-        texts: Real rows, then synthetic, then scrambled copies of real ones, then test rows.
+        texts: Real rows, then synthetic, then changed copies of real ones, then test rows.
         codes: Class code of each.
         names: Class by code.
         real, synthetic, eda, test: Their places.
@@ -108,7 +108,7 @@ class Drawing:
         return Arm(np.concatenate([self.real, _together(again)]))
 
     def scrambled(self) -> Arm:
-        """Real rows with scrambled copies."""
+        """Real rows with changed copies."""
         return Arm(np.concatenate([self.real, _together(self._eda)]))
 
 

@@ -22,7 +22,7 @@ from synthgen.measure.classification import Floats, Scores, class_f1, score
 from synthgen.measure.logistic import encode_labels
 from synthgen.quality.arms import ALL, BASELINE, CLASS_WEIGHTS, EDA, OVERSAMPLING, Arm, Corpus, Drawing, rows_taken
 from synthgen.quality.classifiers import Classifier, Predictions, open_classifier
-from synthgen.quality.eda import scramble_rows
+from synthgen.quality.eda import Copier, open_copier
 from synthgen.quality.vectors import TextVectors
 from synthgen.quality.verdict import (
     LEAST_TEST_ROWS,
@@ -45,7 +45,7 @@ NEAR_ENOUGH = 0.001
 CONTROLS = {
     CLASS_WEIGHTS: "real rows only, each class weighing as much",
     OVERSAMPLING: "real rows only, drawn again until the classes have as many rows",
-    EDA: "scrambled copies of real rows (words swapped, deleted, doubled; no synonyms), as many",
+    EDA: "",  # told by whoever made the copies
 }
 Tell = Callable[[str, int, int], None]
 
@@ -138,18 +138,21 @@ def evaluate_rows(
     """
     real_forms = {(normalise(row.text), row.label) for row in train}
     new = [row for row in synthetic if (normalise(row.text), row.label) not in real_forms]
-    corpus = _corpus(train, new, test, seed)
+    copier = open_copier()
+    corpus = _corpus(train, new, test, seed, copier)
     if len(corpus.names) < 2:
         raise JobError(f"only one class, '{corpus.names[0]}': there is nothing to tell apart")
     trained = np.concatenate([corpus.real, corpus.synthetic, corpus.eda])
     opened = open_classifier(classifier, corpus.texts, corpus.codes, corpus.names, trained, vectors)
-    return _Evaluator(corpus, opened, seeds, sorted(set(ratios)), seed, tell).run(classifier, len(synthetic) - len(new))
+    told = {**CONTROLS, EDA: copier.description}
+    evaluator = _Evaluator(corpus, opened, seeds, sorted(set(ratios)), seed, tell, told)
+    return evaluator.run(classifier, len(synthetic) - len(new))
 
 
-def _corpus(train: Sequence[Row], synthetic: Sequence[Row], test: Sequence[Row], seed: int) -> Corpus:
+def _corpus(train: Sequence[Row], synthetic: Sequence[Row], test: Sequence[Row], seed: int, copier: Copier) -> Corpus:
     names = sorted({row.label for rows in (train, synthetic, test) for row in rows})
-    scrambled = _scrambled(train, Counter(row.label for row in synthetic), seed)
-    parts = [train, synthetic, scrambled, test]
+    copies = _copies(train, Counter(row.label for row in synthetic), seed, copier)
+    parts = [train, synthetic, copies, test]
     starts = np.cumsum([0, *map(len, parts)])
     places = [np.arange(a, b, dtype=np.int64) for a, b in pairwise(starts)]
     rows = [row for part in parts for row in part]
@@ -157,14 +160,15 @@ def _corpus(train: Sequence[Row], synthetic: Sequence[Row], test: Sequence[Row],
     return Corpus([row.text for row in rows], codes, names, *places)
 
 
-def _scrambled(train: Sequence[Row], wanted: Mapping[str, int], seed: int) -> list[Row]:
-    """As many scrambled rows of each class as it has synthetic ones; fewer in proportion where that is very many."""
+def _copies(train: Sequence[Row], wanted: Mapping[str, int], seed: int, copier: Copier) -> list[Row]:
+    """As many changed copies of rows of each class as it has synthetic ones, or fewer in proportion."""
     rng = np.random.default_rng([seed, 2])
     share = min(1.0, MOST_EDA_ROWS / max(1, sum(wanted.values())))
     by_label: dict[str, list[str]] = {}
     for row in train:
         by_label.setdefault(row.label, []).append(row.text)
-    made = {label: scramble_rows(by_label.get(label, []), round(share * n), rng) for label, n in sorted(wanted.items())}
+    counts = {label: round(share * n) for label, n in sorted(wanted.items())}
+    made = {label: copier.copies(by_label.get(label, []), n, rng) for label, n in counts.items()}
     return [Row(f"eda:{label}:{i}", text, label) for label, texts in made.items() for i, text in enumerate(texts)]
 
 
@@ -172,8 +176,16 @@ class _Evaluator:
     """Trains every arm and draws the conclusions."""
 
     def __init__(
-        self, corpus: Corpus, classifier: Classifier, seeds: int, ratios: Sequence[float], seed: int, tell: Tell | None
+        self,
+        corpus: Corpus,
+        classifier: Classifier,
+        seeds: int,
+        ratios: Sequence[float],
+        seed: int,
+        tell: Tell | None,
+        told: Mapping[str, str],
     ) -> None:
+        self._told = told
         self._corpus, self._classifier, self._seeds, self._seed = corpus, classifier, seeds, seed
         self._tell = tell or (lambda what, done, total: None)
         self._counts = [Counter(corpus.codes[p].tolist()) for p in (corpus.real, corpus.synthetic, corpus.test)]
@@ -190,7 +202,7 @@ class _Evaluator:
         drawn = resampled_f1(self._truth, arms, classes=len(self._corpus.names), seed=self._seed)
         baseline, augmented = self._mean(BASELINE), self._mean(_arm_name(ALL))
         difference = self._difference(drawn, _arm_name(ALL), BASELINE)
-        controls = {arm: self._control(drawn, arm) for arm in CONTROLS if arm in self._read}
+        controls = {arm: self._control(drawn, arm) for arm in self._told if arm in self._read}
         free = [controls[arm].augmented_over.low for arm in (CLASS_WEIGHTS, OVERSAMPLING) if arm in controls]
         return Evaluation(
             verdict=decide_verdict(difference),
@@ -272,7 +284,7 @@ class _Evaluator:
 
     def _control(self, drawn: Mapping[str, Floats], arm: str) -> ControlScores:
         difference = self._difference(drawn, arm, BASELINE)
-        return ControlScores(CONTROLS[arm], self._mean(arm), difference, self._difference(drawn, _arm_name(ALL), arm))
+        return ControlScores(self._told[arm], self._mean(arm), difference, self._difference(drawn, _arm_name(ALL), arm))
 
     def _per_class(self, drawn: Mapping[str, Floats], baseline: ArmScores, augmented: ArmScores) -> list[ClassVerdict]:
         gaps = drawn[_arm_name(ALL)] - drawn[BASELINE]
@@ -321,7 +333,7 @@ class _Evaluator:
         if not self._classifier.takes_weights:
             notes.append("class weights were not tried: a classifier of your own takes none")
         if sum(self._counts[1].values()) > MOST_EDA_ROWS:
-            notes.append(f"the scrambled copies are {len(self._corpus.eda):,}, fewer than the synthetic rows")
+            notes.append(f"the changed copies are {len(self._corpus.eda):,}, fewer than the synthetic rows")
         return notes
 
 

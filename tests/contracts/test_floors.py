@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[2] / "synthgen"
 FLOORS: dict[str, float] = {
     **dict.fromkeys(["errors", "identity", "records", "job", "text", "display"], 0),
     **dict.fromkeys(["measure"], 0.5),
-    **dict.fromkeys(["plan", "prompt", "parse", "checks", "dedup"], 1),
+    **dict.fromkeys(["plan", "prompt", "parse", "checks", "dedup", "rewriting"], 1),
     **dict.fromkeys(["providers", "encoders", "journal", "data"], 2),
     **dict.fromkeys(["engine"], 3),
     **dict.fromkeys(["recipes", "quality", "report", "review"], 4),
