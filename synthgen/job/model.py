@@ -90,7 +90,7 @@ class ModelConfig(Strict):
         transport: `http` is the fast path; `sdk` goes through the openai package.
     """
 
-    provider: Literal["openai", "local"] = "openai"
+    provider: Literal["openai", "local", "apertium", "marian"] = "openai"
     model: str = ""
     base_url: str = OPENAI_BASE_URL
     api_key_env: str | None = None
