@@ -394,7 +394,7 @@ def _endpoint(job: Job, config: ModelConfig, provider: Provider, *, group: int) 
     limits = EndpointLimits(
         config.limits,
         default_concurrency=provider.default_concurrency,
-        may_adapt=config.provider != "local",
+        may_adapt=config.provider == "openai",
         breaker=breaker,
         clock=clock,
     )

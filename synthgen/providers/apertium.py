@@ -23,7 +23,7 @@ from synthgen.providers import apertium_stream as stream
 from synthgen.providers.apertium_chain import Chain, PipelineDied, Tagger
 from synthgen.providers.apertium_modes import INSTALL, Mode, data_folder, find_mode
 from synthgen.providers.apertium_stream import Unknown
-from synthgen.providers.routes import HINT, hops, read_route
+from synthgen.providers.translation import HINT, hops, read_route, split_lines
 from synthgen.records import Answer, Failure, FailureKind, Request, Usage
 
 DEFAULT_CONCURRENCY = 32  # enough to keep every program of a pipeline busy: more queue up without a gain
@@ -123,9 +123,9 @@ class ApertiumProvider:
         for number, (source, target) in enumerate(hops(route), 1):
             direction = await self._open(source, target)
             is_last = number == len(route) - 1
-            marks = "keep" if unknown == "mark" and not is_last else unknown
+            marks: Unknown = "keep" if unknown == "mark" and not is_last else unknown
             try:
-                text = await direction.translate(text, cast(Unknown, marks))
+                text = await direction.translate(text, marks)
             except PipelineDied:
                 self._forget(source, target, direction)
                 raise
@@ -167,7 +167,7 @@ class _Direction:
         self._progress_at = 0.0
 
     async def translate(self, text: str, unknown: Unknown) -> str:
-        pieces = stream.split_lines(text)
+        pieces = split_lines(text)
         for place in range(0, len(pieces), 2):
             line = pieces[place]
             if any(character.isalpha() for character in line):
@@ -210,8 +210,9 @@ async def _start(mode: Mode, target: str) -> _Direction:
         if place is None:
             parts.append(await Chain.start(commands))
         else:
-            parts.append(await Chain.start(commands[:place]))
-            parts.append(Tagger(commands[place], await _warm_up(mode, parts[0])))
+            analysis = await Chain.start(commands[:place])
+            parts.append(analysis)
+            parts.append(Tagger(commands[place], await _warm_up(mode, analysis)))
             parts.append(await Chain.start(commands[place + 1 :]))
         direction = _Direction(parts, target)
         async with asyncio.timeout(_PROBE_TIMEOUT_S):

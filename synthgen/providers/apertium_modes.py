@@ -19,14 +19,12 @@ INSTALL = "on Debian or Ubuntu: apt-get install apertium apertium-eng-spa aperti
 OTHER_PAIRS = "`apt-cache search ^apertium-` lists the language pairs there are"
 
 # ISO 639-1 to 639-3, where Apertium's pairs use either
-_LONG = {
-    **{"af": "afr", "an": "arg", "ar": "ara", "be": "bel", "bg": "bul", "br": "bre", "ca": "cat", "cy": "cym"},
-    **{"da": "dan", "de": "deu", "en": "eng", "eo": "epo", "es": "spa", "eu": "eus", "fr": "fra", "gl": "glg"},
-    **{"hi": "hin", "id": "ind", "is": "isl", "it": "ita", "kk": "kaz", "mk": "mkd", "ms": "msa", "mt": "mlt"},
-    **{"nb": "nob", "nl": "nld", "nn": "nno", "no": "nor", "oc": "oci", "pl": "pol", "pt": "por", "ro": "ron"},
-    **{"ru": "rus", "sc": "srd", "se": "sme", "sl": "slv", "sv": "swe", "tr": "tur", "tt": "tat", "uk": "ukr"},
-    **{"ur": "urd", "zh": "zho"},
-}
+_CODES = (
+    "af:afr an:arg ar:ara be:bel bg:bul br:bre ca:cat cy:cym da:dan de:deu en:eng eo:epo es:spa eu:eus fr:fra "
+    "gl:glg hi:hin id:ind is:isl it:ita kk:kaz mk:mkd ms:msa mt:mlt nb:nob nl:nld nn:nno no:nor oc:oci pl:pol "
+    "pt:por ro:ron ru:rus sc:srd se:sme sl:slv sv:swe tr:tur tt:tat uk:ukr ur:urd zh:zho"
+)
+_LONG = {code[:2]: code[3:] for code in _CODES.split()}
 _SHORT = {long: short for short, long in _LONG.items()}
 _SHELL = frozenset("`$;&<>(){}*?!\n")
 # In lttoolbox 3.7 these forget to flush at a NUL although they are told to: without a buffer they need not.

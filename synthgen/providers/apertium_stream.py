@@ -24,15 +24,9 @@ _PROTECTED = re.compile(
     r"|\.{2,}"  # an ellipsis would come back as one full stop
     r"|[\[\]\\^$@*/<>{}~#+]+"
 )
-_BREAK = re.compile(r"(\r\n|[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029])")
 _TOKEN = re.compile(r"\[((?:\\.|[^\]\\])*)\]|\\(.)|([*@#])(?=\S)", re.DOTALL)
 _UNKNOWN_WORD = re.compile(r"\[(?:\\.|[^\]\\])*\]|\\.|[*@#][^\s\[\].,;:!?()\"¿¡]+", re.DOTALL)
 _APOSTROPHES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u00a0": " ", "\u202f": " "})
-
-
-def split_lines(text: str) -> list[str]:
-    """Lines and the breaks between them in turn: `"".join` gives the text again. Lines stand at even places."""
-    return _BREAK.split(text)
 
 
 def encode_line(line: str) -> bytes:
