@@ -194,6 +194,7 @@ def as_exported(row: StoredRow, meta: Mapping[str, str]) -> dict[str, Any]:
             "template": meta["template_id"],
             "model": row.model,
             "seeds": row.draft.get("seeds", []),
+            **({"source": row.draft["source"]} if "source" in row.draft else {}),
             "attributes": row.draft.get("attributes", {}),
             "nearest": {name: row.nearest.get(name) for name in ("id", "similarity", "pool")},
             "checks": row.results,
@@ -220,7 +221,7 @@ def load_blueprint(path: Path) -> Blueprint:
         raise JobError(f"{path}: a folder, not a job file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise JobError(f"{path}: cannot be read as UTF-8 text: {error}") from None
-    job, _ = resolve(parse_job(text, name=str(path)), name=str(path))
+    job, _ = resolve(parse_job(text, name=str(path)), name=str(path), base=path.parent)
     return draw_blueprint(job, base=path.parent, name=str(path))
 
 

@@ -36,7 +36,7 @@ def content_id(value: bytes | str) -> str:
     return CONTENT_PREFIX + digest(value.encode() if isinstance(value, str) else value)
 
 
-def slot_id(*, prompt: Any, model: str, params: Any, schema: Any, label: str, sample: int) -> str:
+def slot_id(*, prompt: Any, model: str, params: Any, schema: Any, label: str, sample: Any) -> str:
     """Id over everything that decides a slot's answer.
 
     Args:
@@ -45,7 +45,8 @@ def slot_id(*, prompt: Any, model: str, params: Any, schema: Any, label: str, sa
         params: Sampling parameters, as plain JSON values.
         schema: JSON schema asked for, or None.
         label: Class the answer is for.
-        sample: Which sample of the class this is, so that two slots with equal prompts stay two slots.
+        sample: Which sample of the class this is, so that two slots with equal prompts stay two slots: the slot's
+            ordinal, or, in a later stage, the source row and which of its slots.
     """
     return SLOT_PREFIX + digest(canonical_json([prompt, model, params, schema, label, sample]))
 

@@ -69,8 +69,26 @@ class Prompt:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """The row that a slot works on: a real one, or one that the stage before accepted.
+
+    Attributes:
+        id: Its row id.
+        text: Its text.
+        label: Its class.
+        fields: Every field it has, its text among them.
+    """
+
+    id: str
+    text: str
+    label: str
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Draft:
-    """What the plan decides for one slot, before any text is rendered: a pure function of the job, label and ordinal.
+    """What the plan decides for one slot, before any text is rendered: a pure function of the job, label and ordinal,
+    or, in a later stage, of the job and the source row.
 
     Attributes:
         label: Class to generate.
@@ -79,6 +97,8 @@ class Draft:
         attributes: Attribute values asked for, by name.
         sampling_seed: Sent to the model where it takes one.
         model_index: Which group of the job's models answers it.
+        source: The row it works on; None where a stage writes from seeds.
+        copy: Which of several slots for that row.
     """
 
     label: str
@@ -87,6 +107,15 @@ class Draft:
     attributes: Mapping[str, str]
     sampling_seed: int
     model_index: int
+    source: Source | None = None
+    copy: int = 0
+
+    def recorded(self) -> dict[str, Any]:
+        """What the journal keeps of it beside each answer."""
+        drawn = {"seeds": [seed.id for seed in self.seeds], "attributes": dict(self.attributes)}
+        if self.source is None:
+            return drawn
+        return {**drawn, "source": self.source.id, **({"copy": self.copy} if self.copy else {})}
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +278,7 @@ class Reason(StrEnum):
     LABEL_CONFLICT = "label_conflict"  # the same text already stands under another label
     LEAKAGE = "leakage"  # matches a row of the test set
     LABEL = "label"  # a classifier trained on the real rows reads another class
+    JUDGED = "judged"  # a judge stage scored it below what it must have
     SURPLUS = "surplus"  # good, but its class was already full
 
 
@@ -279,6 +309,7 @@ class Candidate:
         fields: Every field of the job's schema, `text` among them.
         seeds: Ids of the real rows its prompt showed.
         seed_texts: Their texts.
+        source_text: Text of the row it was made from; empty where it was written from seeds.
     """
 
     id: str
@@ -290,6 +321,7 @@ class Candidate:
     fields: Fields
     seeds: tuple[str, ...] = ()
     seed_texts: tuple[str, ...] = ()
+    source_text: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,9 +44,12 @@ def command(job: Path, prompts: int, out: Path | None, as_json: bool) -> None:
     for slot in slots:
         _show_slot(slot)
     model = ", ".join(f"{g.model} ({len(g.endpoints)} endpoint{'s'[: len(g.endpoints) > 1]})" for g in blueprint.groups)
-    click.echo(f"template  {blueprint.template_source.name}, {blueprint.items} rows an answer")
+    for stage in blueprint.stages:
+        if len(blueprint.stages) > 1:
+            click.echo(f"stage     {stage.stage.name} ({stage.stage.kind})")
+        click.echo(f"template  {stage.template_source.name}, {_rows(stage.items)} an answer")
+        click.echo(f"checks    {', '.join(c.check for c in stage.checks)}")
     click.echo(f"model     {model}")
-    click.echo(f"checks    {', '.join(c.check for c in blueprint.job.checks or ())}")
     _show_estimate(found)
     if outlook is not None:
         for line in outlook.lines():
@@ -58,16 +61,22 @@ def command(job: Path, prompts: int, out: Path | None, as_json: bool) -> None:
 
 def _outlook(blueprint: Blueprint, run_dir: Path) -> Outlook | None:
     """What the rest of a run takes, by its answers so far; None where there are none."""
+    from contextlib import ExitStack, closing
+
     from synthgen.engine.preview import look_ahead
+    from synthgen.engine.stages import stage_dirs
     from synthgen.journal import JOURNAL_NAME, Journal
 
-    if not (run_dir / JOURNAL_NAME).exists():
+    dirs = stage_dirs(run_dir, blueprint)
+    if not all((folder / JOURNAL_NAME).exists() for folder in dirs):
         return None
-    journal = Journal.read(run_dir)
-    try:
-        return look_ahead(journal, blueprint) if journal.answers() else None
-    finally:
-        journal.close()
+    with ExitStack() as stack:
+        journals = [stack.enter_context(closing(Journal.read(folder))) for folder in dirs]
+        return look_ahead(journals, blueprint) if any(journal.answers() for journal in journals) else None
+
+
+def _rows(count: int) -> str:
+    return f"{count} row{'s'[: count != 1]}"
 
 
 def _show_slot(slot: Slot) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -26,18 +26,22 @@ def command(run_dir: Path, as_json: bool, rejected: int) -> None:
 
     import orjson
 
+    from synthgen.engine.stages import found_stage_dirs, losses_in_all, open_snapshots, rejected_in_all
     from synthgen.journal import Journal, RunLock
+    from synthgen.records import Usage
     from synthgen.report.summary import rejection_lines, sample_lines, seen_sessions, session_lines, standing_lines
 
     owner = RunLock.owner(run_dir)
-    journal = Journal.read(run_dir)
-    with contextlib.closing(journal), journal.snapshot():
+    Journal.require(run_dir)
+    with open_snapshots(found_stage_dirs(run_dir)) as journals:
+        journal = journals[-1]
         meta = journal.meta()
         targets = orjson.loads(meta.get("targets", "{}"))
-        accepted, rejections = journal.accepted_counts(), journal.rejected_counts()
-        usage, failed, answers = journal.usage(), journal.failed_count(), journal.answers()
+        accepted, rejections = journal.accepted_counts(), rejected_in_all(journals)
+        usage = sum((j.usage() for j in journals), Usage())
+        failed, answers = sum(j.failed_count() for j in journals), sum(j.answers() for j in journals)
         is_complete = all(accepted.get(label, 0) >= target for label, target in targets.items())
-        losses = journal.losses_total()
+        losses = losses_in_all(journals)
         last_answer_at = journal.last_answered_at()
         sessions = seen_sessions(
             journal.sessions(), is_live=owner is not None, last_answer_at=last_answer_at, now=time.time()
@@ -64,6 +68,7 @@ def command(run_dir: Path, as_json: bool, rejected: int) -> None:
                     "output_tokens": losses[1].output_tokens,
                     "usd": float(losses[1].usd),
                 },
+                **({"stages": [_stage(j) for j in journals]} if len(journals) > 1 else {}),
                 "label_check": orjson.loads(meta["label_check"]) if "label_check" in meta else None,
                 "sessions": [
                     {
@@ -82,6 +87,9 @@ def command(run_dir: Path, as_json: bool, rejected: int) -> None:
         for line in standing_lines(accepted, targets, rejections, failed):
             click.echo(line)
         click.echo(f"answers   {answers:,} bought, {usage.input_tokens:,} + {usage.output_tokens:,} tokens")
+        for stage in map(_stage, journals) if len(journals) > 1 else ():
+            told = f"{stage['requests']:,} answers, {sum(stage['accepted'].values()):,} rows accepted"
+            click.echo(f"stage     {stage['name']}: {told}, {sum(stage['rejected'].values()):,} rejected")
         for line in session_lines(sessions, losses):
             click.echo(line)
         if review:
@@ -90,8 +98,19 @@ def command(run_dir: Path, as_json: bool, rejected: int) -> None:
             click.echo(line)
         if rejected:
             click.echo("\nrejected:")
-            for line in rejection_lines(journal.rows(accepted=False), count=rejected):
+            for line in rejection_lines(chain(*(j.rows(accepted=False) for j in reversed(journals))), count=rejected):
                 click.echo(line)
+
+
+def _stage(journal: Journal) -> dict[str, Any]:
+    """One stage, for `--json`."""
+    return {
+        "name": journal.meta().get("stage", ""),
+        "requests": journal.answers(),
+        "accepted": journal.accepted_counts(),
+        "rejected": journal.rejected_counts(),
+        "failed": journal.failed_count(),
+    }
 
 
 def _review(journal: Journal, meta: Mapping[str, str]) -> Standing | None:

@@ -68,7 +68,8 @@ class Deduplicator:
         has_grams = repeats.lexical is not None or leaks.lexical is not None
         forms = [normalise(text) for text in islice(ranked, RANKED_ROWS)] if has_grams else []
         static, growing = GramOrder(forms), GramOrder(forms)  # two: they are used in two threads
-        self._train = Pool("train", repeats, dimensions, static)
+        is_exact_only = duplicate is not None and duplicate.real == "exact"
+        self._train = Pool("train", _OFF if is_exact_only else repeats, dimensions, static)
         self._accepted = Pool("accepted", repeats, dimensions, growing)
         self._test = Pool("test", leaks, dimensions, static)
 

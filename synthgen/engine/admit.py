@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +11,7 @@ import orjson
 from synthgen.engine.blueprint import Blueprint
 from synthgen.engine.changes import Effect, weight_of
 from synthgen.engine.preview import Preview, changed_job, look_ahead, run_fingerprint
+from synthgen.engine.stages import open_journals, stage_dirs
 from synthgen.errors import JobError
 from synthgen.identity import content_id
 from synthgen.journal import JOURNAL_NAME, Journal, RunLock
@@ -20,31 +20,50 @@ Admission = Literal["refuse", "keep"]
 ASKED_BEFORE_KEY = "asked_before"
 
 
-def admit_job(journal: Journal, blueprint: Blueprint, run_dir: Path, on_change: Admission) -> bool:
+def admit_job(journals: Sequence[Journal], blueprint: Blueprint, run_dir: Path, on_change: Admission) -> bool:
     """Compare the job with the one the run was started with, and make it the run's; whether the run goes on.
+
+    Args:
+        journals: One for each stage, the run's own last.
+        blueprint: The job's last stage.
+        run_dir: To blame.
+        on_change: As `run_job`.
 
     Raises:
         JobError: The run was started with another prompt, model or data, and `on_change` is `refuse`.
     """
-    changes = changed_job(journal, blueprint)
-    is_resumed = run_fingerprint(journal) is not None
+    changes = changed_job(journals, blueprint)
+    is_resumed = run_fingerprint(journals[-1]) is not None
     effect = weight_of(changes)
     if effect is Effect.NEW_SLOTS and on_change == "refuse":
-        raise refused(Preview(tuple(changes), look_ahead(journal, blueprint)), run_dir)
+        raise refused(Preview(tuple(changes), look_ahead(journals, blueprint)), run_dir)
     if effect >= Effect.REPLAY:
-        journal.forget_decisions()
-    adopt_job(journal, blueprint, effect)
+        forget_decisions(journals)
+    adopt_job(journals, blueprint, effect)
     return is_resumed
 
 
-def adopt_job(journal: Journal, blueprint: Blueprint, effect: Effect) -> None:
+def forget_decisions(journals: Sequence[Journal]) -> None:
+    """Drop the decisions of every stage. Later stages first: their answers are put aside until the rows that they were
+    made from are accepted again, so a crash in between leaves nothing under a wrong row."""
+    for journal in reversed(journals[1:]):
+        journal.park()
+    journals[0].forget_decisions()
+
+
+def adopt_job(journals: Sequence[Journal], blueprint: Blueprint, effect: Effect) -> None:
     """Make a job the run's own, and keep what a later replay needs of it.
 
     Args:
-        journal: Of the run; decisions that the job changes are forgotten already.
-        blueprint: The job.
+        journals: One for each stage; decisions that the job changes are forgotten already.
+        blueprint: The job's last stage.
         effect: The weightiest difference from the run's job so far.
     """
+    for journal, stage in zip(journals, blueprint.stages, strict=True):
+        _adopt(journal, stage, effect)
+
+
+def _adopt(journal: Journal, blueprint: Blueprint, effect: Effect) -> None:
     before = journal.meta()
     facts = {
         "fingerprint": orjson.dumps(blueprint.fingerprint()).decode(),
@@ -57,6 +76,9 @@ def adopt_job(journal: Journal, blueprint: Blueprint, effect: Effect) -> None:
         "label_field": blueprint.job.data.label or "",
         "name": blueprint.job.name,
     }
+    if len(blueprint.job.stages or ()) > 1:
+        facts["templates"] = orjson.dumps([stage.template_source.text for stage in blueprint.stages]).decode()
+        facts["stage"] = blueprint.stage.name
     if effect is Effect.NEW_SLOTS or ASKED_BEFORE_KEY not in before:
         # Answers up to this one were asked under another job, or before the journal kept track of it.
         facts[ASKED_BEFORE_KEY] = str(journal.last_answer())
@@ -80,12 +102,12 @@ def settle_by_asking(blueprint: Blueprint, run_dir: Path, confirm: Callable[[Pre
     """
     if not (run_dir / JOURNAL_NAME).exists():
         return "refuse"
-    with RunLock(run_dir), contextlib.closing(Journal.create(run_dir)) as journal:
-        changes = changed_job(journal, blueprint)
+    with RunLock(run_dir), open_journals(stage_dirs(run_dir, blueprint)) as journals:
+        changes = changed_job(journals, blueprint)
         effect = weight_of(changes)
         if effect is Effect.FREE:
             return "refuse"
-        preview = Preview(tuple(changes), look_ahead(journal, blueprint))
+        preview = Preview(tuple(changes), look_ahead(journals, blueprint))
     answer = confirm(preview)
     if answer is None and effect is Effect.NEW_SLOTS:
         raise refused(preview, run_dir, why="there is no terminal to ask on, so nothing was changed")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from synthgen.dedup import Deduplicator
@@ -18,7 +19,7 @@ from synthgen.engine.events import (
 )
 from synthgen.engine.writer import JournalWriter
 from synthgen.journal import CommittedSlot
-from synthgen.records import Decision, Nearest, Reason, Rejection
+from synthgen.records import Candidate, Decision, Nearest, Reason, Rejection
 
 
 class Committer:
@@ -26,20 +27,23 @@ class Committer:
 
     Args:
         demand: The classes' accounts; this is the only place that closes them.
-        dedup: Holds the accepted rows.
+        dedup: Holds the accepted rows that one of a class is compared with.
         writer: Where decisions go.
         observe: Told of every row and slot.
+        pass_on: Handed the accepted rows of each slot once they are durable, where another stage works on them.
     """
 
     def __init__(
         self,
         *,
         demand: Demand,
-        dedup: Deduplicator,
+        dedup: Callable[[str], Deduplicator],
         writer: JournalWriter,
         observe: Observer,
+        pass_on: Callable[[Sequence[Candidate]], None] | None = None,
     ) -> None:
         self._demand, self._dedup, self._writer, self._observe = demand, dedup, writer, observe
+        self._pass_on = pass_on
         self._landed: dict[tuple[str, int], Landed] = {}
 
     @property
@@ -54,6 +58,8 @@ class Committer:
 
     def commit_ready(self, *, at_most: int = 64) -> int:
         """Judge the slots whose turn has come, up to `at_most`; how many there were."""
+        if not self._demand.is_ordered:
+            return self._commit_each_class(at_most)
         for count in range(at_most):
             account = self._demand.head()
             landed = self._landed.pop((account.label, account.committed), None) if account else None
@@ -62,26 +68,49 @@ class Committer:
             self._commit(account, landed)
         return at_most
 
+    def _commit_each_class(self, at_most: int) -> int:
+        """Judge each class's slots in their order, whatever the others do."""
+        count = 0
+        for account in list(self._demand.open_classes()) if self._landed else ():
+            while count < at_most and account.is_open:
+                landed = self._landed.pop((account.label, account.committed), None)
+                if landed is None:
+                    break
+                self._commit(account, landed)
+                count += 1
+        return count
+
+    def close_dry(self) -> None:
+        """Give up the classes for which the stage before brings no more rows, once all it brought are judged."""
+        for account in list(self._demand.open_classes()):
+            if account.is_dry():
+                account.is_starved = True
+                self._tell_starved(account)
+                self._demand.on_change(account.label)
+
     def _commit(self, account: ClassDemand, landed: Landed) -> None:
         decisions: list[Decision] = []
         accepted = 0
         for item in landed.items:
-            decision = self._decide(item, has_room=account.accepted + accepted < account.target)
+            decision = self._decide(item, has_room=account.has_room(accepted))
             accepted += decision.rejection is None
             decisions.append(decision)
         slot = landed.slot
-        self._writer.queue(CommittedSlot(slot.id, slot.label, slot.ordinal, landed.is_failed, tuple(decisions)))
+        committed = CommittedSlot(slot.id, slot.label, slot.ordinal, landed.is_failed, tuple(decisions))
+        kept = [decision.candidate for decision in decisions if decision.rejection is None]
+        self._writer.queue(committed, then=partial(self._pass_on, kept) if self._pass_on and kept else None)
         account.note_committed(accepted, is_failed=landed.is_failed)
         self._tell(account, landed, decisions)
         self._close_if_done(account)
 
     def _decide(self, item: Judged, *, has_room: bool) -> Decision:
         candidate = item.candidate
-        rejection, nearest, results = judge_among_accepted(self._dedup, item)
+        dedup = self._dedup(candidate.label)
+        rejection, nearest, results = judge_among_accepted(dedup, item)
         if rejection is None and not has_room:
             rejection = Rejection(Reason.SURPLUS, {})
         if rejection is None:
-            self._dedup.accept(candidate, item.vector)
+            dedup.accept(candidate, item.vector)
         vector = None if item.vector is None else item.vector.tobytes()
         return Decision(candidate, rejection, nearest, vector, results)
 
@@ -105,8 +134,11 @@ class Committer:
             self._observe(ClassMet(account.label, account.accepted))
         elif account.has_collapsed():
             account.is_starved = True
-            recent = account.recent
-            self._observe(ClassStarved(account.label, account.accepted, account.target, len(recent), sum(recent)))
+            self._tell_starved(account)
+
+    def _tell_starved(self, account: ClassDemand) -> None:
+        recent = account.recent
+        self._observe(ClassStarved(account.label, account.accepted, account.target, len(recent), sum(recent)))
 
 
 def judge_among_accepted(

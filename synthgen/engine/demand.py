@@ -13,12 +13,20 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from synthgen.engine.sources import Sources
 from synthgen.job import StarvationConfig
 from synthgen.plan import Interleaving
 
 PRIOR_YIELD_RATIO = 0.7
 PRIOR_ANSWERS = 4
 CAUTION = 0.5
+
+
+@dataclass(slots=True)
+class Allowance:
+    """Slots that may still be asked, over all stages."""
+
+    left: float = math.inf
 
 
 @dataclass(slots=True)
@@ -38,6 +46,8 @@ class ClassDemand:
         recent: Rows accepted from each of the last answers.
         is_starved: Whether it was given up.
         changed: Told after every change of the account.
+        sources: The rows that a later stage works on, as far as there are any; None where slots need none.
+        feeder: The class's account in the stage before.
     """
 
     label: str
@@ -51,6 +61,8 @@ class ClassDemand:
     recent: deque[int] = field(default_factory=deque)
     is_starved: bool = False
     changed: Callable[[ClassDemand], None] = lambda _: None
+    sources: Sources | None = None
+    feeder: ClassDemand | None = None
     _answers: int = 0
     _brought: int = 0
     _known_rows: float = 0.0
@@ -91,17 +103,50 @@ class ClassDemand:
         What is waiting is counted a little below its expectation (half a standard deviation): a small overshoot costs
         less than one more round trip at the end.
         """
-        if not self.is_open:
+        if not self.is_open or self.is_out_of_rows():
             return False
         if not self.waiting:
-            return True
+            return self.accepted < self.rows_wanted()
         if self._unread or self._looks_barren():
             return False
+        return self._rows_foreseen() < self.rows_wanted()
+
+    def has_room(self, more: int) -> bool:
+        """Whether, with `more` rows accepted beside those accounted for, one more is wanted."""
+        return self.accepted + more < self.target
+
+    def is_dry(self) -> bool:
+        """Whether the stage before gave the class up, and all it brought is judged."""
+        if self.feeder is None or self.sources is None or not self.feeder.is_starved:
+            return False
+        is_all_there = self.sources.count(self.label) >= self.feeder.accepted
+        return is_all_there and self.committed >= self.sources.available(self.label)
+
+    def rows_wanted(self) -> float:
+        """Accepted rows in all that it is asked for."""
+        return self.target
+
+    def is_out_of_rows(self) -> bool:
+        """Whether the next slot has no row to work on yet."""
+        return self.sources is not None and self.next_ordinal() >= self.sources.available(self.label)
+
+    def slots_foreseen(self) -> float:
+        """Slots in all that it will have asked when it is met, if little is lost: what feeds it brings rows for these.
+
+        Until answers have shown its yield, every row is taken to pass: a stage before that is asked for too little asks
+        for the rest later, one that is asked for too much has spent the money.
+        """
+        per_answer = (self.items * PRIOR_ANSWERS + self._brought) / (PRIOR_ANSWERS + self._answers)
+        expected = self._known_rows + self._unanswered * per_answer
+        return self.next_ask + max(0.0, (self.rows_wanted() - self.accepted - expected) / per_answer)
+
+    def _rows_foreseen(self) -> float:
+        """Rows accepted, landed and expected of what is on its way, a little below the expectation."""
         per_answer = self.yield_rows
         expected = self._known_rows + self._unanswered * per_answer
         share = min(1.0, per_answer / self.items)
         deviation = math.sqrt(self._unanswered * self.items * share * (1 - share))
-        return self.accepted + expected - CAUTION * deviation < self.target
+        return self.accepted + expected - CAUTION * deviation
 
     def note_asked(self, ordinal: int) -> None:
         """Account for a slot that was asked."""
@@ -175,6 +220,30 @@ class ClassDemand:
         return self.next_ask
 
 
+@dataclass(slots=True)
+class FeedingDemand(ClassDemand):
+    """A class's account in a stage whose rows another one works on: it is met when that one is done with the class, and
+    brings meanwhile what that one will likely need.
+
+    Attributes:
+        fed: The class's account in the next stage.
+        copies: Slots there for each row here.
+    """
+
+    fed: ClassDemand | None = None
+    copies: int = 1
+
+    @property
+    def is_met(self) -> bool:
+        return self.fed is not None and not self.fed.is_open
+
+    def has_room(self, more: int) -> bool:
+        return True
+
+    def rows_wanted(self) -> float:
+        return math.inf if self.fed is None else math.ceil(self.fed.slots_foreseen() / self.copies)
+
+
 class Demand:
     """All classes together, in the order of the plan.
 
@@ -186,14 +255,23 @@ class Demand:
         order: The plan's interleaving.
         classes: One account for each class of `order`.
         window: Slots that may be asked ahead of the one judged next: bounds memory, and what a stop leaves unjudged.
-        most: Slots that may be asked in all, for a pilot; None for as many as it takes.
+        most: Slots that may be asked in all, for a pilot; shared among a run's stages; None for as many as it takes.
+        is_ordered: Whether classes take turns in being judged, as they do where the rows are the run's. Where they feed
+            a later stage, each class goes its own way: what it brings then does not depend on when others stop.
     """
 
     def __init__(
-        self, order: Interleaving, classes: Mapping[str, ClassDemand], *, window: int, most: int | None = None
+        self,
+        order: Interleaving,
+        classes: Mapping[str, ClassDemand],
+        *,
+        window: int,
+        most: Allowance | None = None,
+        is_ordered: bool = True,
     ) -> None:
-        self._order, self.classes, self._window = order, classes, window
-        self._left = math.inf if most is None else most
+        self._order, self.classes, self._window, self.is_ordered = order, classes, window, is_ordered
+        self._allowance = most or Allowance()
+        self.on_change: Callable[[str], None] = lambda _: None
         self._judged_next = [(order.place(c.label, c.committed), c.label) for c in classes.values()]
         self._asked_next = [(order.place(c.label, c.next_ordinal()), c.label) for c in classes.values()]
         heapq.heapify(self._judged_next)
@@ -207,7 +285,7 @@ class Demand:
     @property
     def is_used_up(self) -> bool:
         """Whether a pilot has asked all it may."""
-        return self._left <= 0
+        return self._allowance.left <= 0
 
     def open_classes(self) -> Iterator[ClassDemand]:
         return (c for c in self.classes.values() if c.is_open)
@@ -238,13 +316,30 @@ class Demand:
             return None
         ordinal = chosen.next_ordinal()
         chosen.note_asked(ordinal)
-        self._left -= 1
+        self._allowance.left -= 1
         return chosen.label, ordinal
 
     def is_head_missing(self) -> bool:
-        """Whether the slot that is judged next has neither an answer nor a request on its way."""
+        """Whether the slot that is judged next has neither an answer nor a request on its way, and could have."""
+        if not self.is_ordered:
+            return any(self._is_gap(account) for account in self.classes.values())
         head = self.head()
         return head is not None and self._is_missing(head)
+
+    def is_stuck(self) -> bool:
+        """Whether nothing can be judged before something is asked, here or in a stage before."""
+        waiting = [a for a in self.open_classes() if a.committed in a.waiting]
+        if not self.is_ordered:
+            return not waiting
+        head = self.head()
+        return head is not None and head not in waiting
+
+    def reconsider(self, label: str) -> None:
+        """Something outside its account changed how much of a class is wanted, or can be asked."""
+        account = self.classes[label]
+        if label in self._set_aside and account.is_open:
+            self._set_aside.remove(label)
+            heapq.heappush(self._asked_next, (self._order.place(label, account.next_ordinal()), label))
 
     def _next_wanted(self) -> ClassDemand | None:
         """Of the classes of which more is wanted, the one whose turn is next."""
@@ -255,7 +350,7 @@ class Demand:
             now = self._order.place(label, account.next_ordinal())
             if now != place:
                 heapq.heapreplace(heap, (now, label))
-            elif account.is_open and (account.is_wanted() or self._is_missing(account)):
+            elif account.is_open and (account.is_wanted() or self._is_gap(account)):
                 return account
             else:
                 heapq.heappop(heap)
@@ -266,11 +361,16 @@ class Demand:
         label = account.label
         self._waiting_in_all += len(account.waiting) - self._waiting[label]
         self._waiting[label] = len(account.waiting)
-        if label in self._set_aside and account.is_open:
-            self._set_aside.remove(label)
-            heapq.heappush(self._asked_next, (self._order.place(label, account.next_ordinal()), label))
+        self.reconsider(label)
+        self.on_change(label)
+
+    def _is_gap(self, account: ClassDemand) -> bool:
+        """Whether others wait for the missing slot: all classes', or, where these go their own ways, its own."""
+        return self._is_missing(account) and (self.is_ordered or bool(account.waiting))
 
     @staticmethod
     def _is_missing(account: ClassDemand) -> bool:
-        """Whether the slot that is judged next was never asked (a gap that a crash left)."""
-        return account.is_open and account.committed not in account.waiting
+        """Whether the slot that is judged next was never asked (a gap that a crash left) although it could be."""
+        if not account.is_open or account.committed in account.waiting:
+            return False
+        return account.sources is None or account.committed < account.sources.available(account.label)

@@ -10,9 +10,10 @@ import asyncio
 import heapq
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Protocol
 
 import anyio
 from anyio.abc import TaskGroup
@@ -40,11 +41,44 @@ LEAST_TOLD_PAUSE_S = 1.0
 MOST_PASSED_OVER = 8
 
 
+class Asking(Protocol):
+    """A stage, as far as asking is concerned."""
+
+    @property
+    def number(self) -> int:
+        """Its place among the stages."""
+        ...
+
+    @property
+    def demand(self) -> Demand:
+        """What is wanted."""
+        ...
+
+    @property
+    def slots(self) -> SlotMaker:
+        """Makes slots."""
+        ...
+
+    @property
+    def writer(self) -> JournalWriter:
+        """Where answers become durable."""
+        ...
+
+    def on_answer(self, work: Work, completion: Completion) -> None:
+        """Take in a durable answer."""
+        ...
+
+    def on_failed(self, slot: Slot) -> None:
+        """Take in a slot that was given up."""
+        ...
+
+
 @dataclass(slots=True, eq=False)
 class Work:
     """One request to make: a slot's first, or the same slot asked again.
 
     Attributes:
+        lane: The stage it is asked for.
         slot: What is asked for.
         step: 0 for the slot's own prompt; n for its n-th re-ask with a validation error.
         request: What is sent.
@@ -53,6 +87,7 @@ class Work:
         shunned_until: When that endpoint may be asked again, by the engine's clock; others may at once.
     """
 
+    lane: Asking
     slot: Slot
     step: int
     request: Request
@@ -82,32 +117,22 @@ class Call:
     latency_s: float = 0.0
 
 
-OnAnswer = Callable[[Work, Completion], None]
-OnFailed = Callable[[Slot], None]
-
-
 class Dispatcher:
     """Keeps every endpoint as busy as its limits, the budget and the demand allow. Made on the running loop.
 
     Args:
-        demand: What is wanted.
-        slots: Makes slots.
         endpoints: Where to ask.
         retry: When to ask again.
         budget: What may be spent.
-        writer: Where answers become durable.
+        writer: Where leases and limits become durable.
         stop: Told when the run cannot go on; looked at before anything is sent.
         changed: Notified whenever anything that others wait for has changed.
         observe: Told of every call.
-        on_answer: Handed each durable answer.
-        on_failed: Handed each slot given up.
     """
 
     def __init__(
         self,
         *,
-        demand: Demand,
-        slots: SlotMaker,
         endpoints: Sequence[Endpoint],
         retry: RetryPolicy,
         budget: Budget,
@@ -115,14 +140,12 @@ class Dispatcher:
         stop: Stop,
         changed: Signal,
         observe: Observer,
-        on_answer: OnAnswer,
-        on_failed: OnFailed,
     ) -> None:
-        self._demand, self._slots, self._endpoints = demand, slots, endpoints
+        self._endpoints = endpoints
         self._clock = loop_clock()
         self._retry, self._budget, self._writer, self._stop = retry, budget, writer, stop
         self._changed, self._observe = changed, observe
-        self._on_answer, self._on_failed = on_answer, on_failed
+        self._lanes: list[tuple[Asking, frozenset[int]]] = []
         groups = 1 + max(e.group for e in endpoints)
         self._backlog: list[deque[Work]] = [deque() for _ in range(groups)]
         self._again: list[list[tuple[float, int, Work]]] = [[] for _ in range(groups)]
@@ -138,6 +161,22 @@ class Dispatcher:
         """How long a slow answer took lately: one in twenty took longer; 0 where none came yet."""
         ordered = sorted(self._latencies)
         return ordered[int(0.95 * len(ordered))] if ordered else 0.0
+
+    def ask_for(self, lane: Asking, groups: frozenset[int]) -> None:
+        """Ask for one more stage. What was begun is finished first: later stages come before earlier ones.
+
+        Args:
+            lane: The stage.
+            groups: Groups of endpoints that answer it.
+        """
+        self._lanes.append((lane, groups))
+        self._lanes.sort(key=lambda entry: -entry[0].number)
+        self._changed.notify()
+
+    @property
+    def has_work(self) -> bool:
+        """Whether anything is in flight or waits to be asked."""
+        return self.in_flight > 0 or any(self._backlog) or any(self._again)
 
     async def serve(self, endpoint: Endpoint, calls: TaskGroup) -> None:
         """Feed one endpoint until the run stops or the endpoint is down.
@@ -175,7 +214,7 @@ class Dispatcher:
         prompt = work.slot.request.prompt
         messages = (*prompt.messages, Message("assistant", answer), Message("user", complaint))
         request = replace(work.slot.request, prompt=replace(prompt, messages=messages))
-        again = Work(work.slot, work.step + 1, request, Tries(self._clock()))
+        again = Work(work.lane, work.slot, work.step + 1, request, Tries(self._clock()))
         self._push(again, group=work.slot.draft.model_index, at=self._clock())
 
     # --- choosing ----------------------------------------------------------------------------------------------
@@ -186,7 +225,7 @@ class Dispatcher:
             has_to_yield = self._yields(endpoint)
             work = self._ready(endpoint) or (None if has_to_yield else self._next_slot(endpoint.group))
             if work is not None:
-                if not self._demand.classes[work.slot.label].is_open:
+                if not work.lane.demand.classes[work.slot.label].is_open:
                     continue  # its class was met or given up while it waited
                 return work
             await self._changed.wait(timeout_s=self._look_again_s(endpoint, has_to_yield=has_to_yield))
@@ -230,16 +269,16 @@ class Dispatcher:
         return any(e.share < share and e.limits.has_room for e in self._others(endpoint))
 
     def _next_slot(self, group: int) -> Work | None:
-        while not self._backlog[group]:
-            taken = self._demand.take()
-            if taken is None:
-                return None
-            slot = self._slots.make(*taken)
-            work = Work(slot, 0, slot.request, Tries(self._clock()))
-            self._backlog[slot.draft.model_index].append(work)
-            if slot.draft.model_index != group:
-                self._changed.notify()
-        return self._backlog[group].popleft()
+        for lane, groups in self._lanes:
+            while group in groups and not self._backlog[group]:
+                taken = lane.demand.take()
+                if taken is None:
+                    break
+                slot = lane.slots.make(*taken)
+                self._backlog[slot.draft.model_index].append(Work(lane, slot, 0, slot.request, Tries(self._clock())))
+                if slot.draft.model_index != group:
+                    self._changed.notify()
+        return self._backlog[group].popleft() if self._backlog[group] else None
 
     def _push(self, work: Work, *, group: int, at: float) -> None:
         self._sequence += 1
@@ -341,14 +380,14 @@ class Dispatcher:
             attempts=work.tries.attempts,
             latency_s=call.latency_s,
             answered_at=time.time(),
-            draft={"seeds": [seed.id for seed in slot.draft.seeds], "attributes": dict(slot.draft.attributes)},
+            draft=slot.draft.recorded(),
         )
-        self._writer.queue(completion, then=partial(self._settle_answer, call, completion))
+        work.lane.writer.queue(completion, then=partial(self._settle_answer, call, completion))
 
     def _settle_answer(self, call: Call, completion: Completion) -> None:
         self._settle(call.most, Spend(1, completion.usage))
         self._tell(call, "ok", completion.usage)
-        self._on_answer(call.work, completion)
+        call.work.lane.on_answer(call.work, completion)
         self._free_place(call.endpoint)
 
     def _note_failure(self, call: Call, failure: Failure) -> None:
@@ -381,7 +420,7 @@ class Dispatcher:
         loss = Loss(
             endpoint.name, failure.code, spent.requests, spent.usage, time.time(), slot.label, slot.ordinal, work.step
         )
-        self._writer.queue(loss, then=settle)  # before its reservation, and with it the lease, is free for another
+        work.lane.writer.queue(loss, then=settle)  # before its reservation, and with it the lease, is free for another
 
     def _settle_failure(self, call: Call, failure: Failure, spent: Spend) -> None:
         endpoint, work = call.endpoint, call.work
@@ -421,7 +460,7 @@ class Dispatcher:
     def _doubt(self, work: Work, group: int) -> None:
         """Where nobody else asks, nobody else can be answered: have another slot asked, to see whose fault it is."""
         if self.in_flight <= 1 and not self._again[group]:
-            self._demand.classes[work.slot.label].note_doubted(work.slot.ordinal)
+            work.lane.demand.classes[work.slot.label].note_doubted(work.slot.ordinal)
 
     def _is_outage(self, endpoint: Endpoint, work: Work, failure: Failure) -> bool:
         """Whether a failure says more about the endpoint than about the request.
@@ -448,7 +487,7 @@ class Dispatcher:
     def _give_up(self, endpoint: Endpoint, work: Work, failure: Failure) -> None:
         slot = work.slot
         usage = Usage() if failure.usage is None else endpoint.priced(failure.usage)
-        self._writer.queue(
+        work.lane.writer.queue(
             FailedSlot(
                 slot_id=slot.id,
                 label=slot.label,
@@ -462,7 +501,7 @@ class Dispatcher:
                 usage=usage,
             )
         )
-        self._on_failed(slot)
+        work.lane.on_failed(slot)
 
     def _take_down(self, endpoint: Endpoint, failure: Failure) -> None:
         endpoint.down = failure

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from statistics import fmean
@@ -15,7 +15,8 @@ from synthgen.engine.blueprint import Blueprint, SlotMaker
 from synthgen.engine.demand import PRIOR_YIELD_RATIO
 from synthgen.engine.endpoint import CHARS_A_TOKEN
 from synthgen.engine.prices import price_of
-from synthgen.records import Slot, Usage
+from synthgen.engine.sources import Sources
+from synthgen.records import Slot, Source, Usage
 
 SAMPLED_SLOTS = 20
 _TOKENS_AROUND_AN_ITEM = 8
@@ -51,41 +52,69 @@ class Estimate:
 
 
 def slots_to_show(blueprint: Blueprint, *, prompts: int) -> Iterator[Slot]:
-    """The first `prompts` slots of each class, as they would be sent."""
-    maker = _maker(blueprint)
-    for label in blueprint.targets:
-        for ordinal in range(prompts):
-            yield maker.make(label, ordinal)
+    """The first `prompts` slots of each class, as they would be sent; those of later stages about made-up rows."""
+    for stage in blueprint.stages:
+        maker = _maker(stage)
+        for label in blueprint.targets:
+            for ordinal in range(prompts if stage.upstream is None else min(prompts, 1)):
+                yield maker.make(label, ordinal)
 
 
 def estimate(blueprint: Blueprint) -> Estimate:
-    """Requests from the targets and a yield of 70 %; tokens from rendered prompts and the real rows' length."""
+    """Requests from the targets and a yield of 70 % in each stage; tokens from rendered prompts and the real rows'
+    length."""
     rows = blueprint.train.by_label()
-    per_request = blueprint.items * PRIOR_YIELD_RATIO
+    wanted: dict[str, float] = dict(blueprint.targets)
+    requests, usage, lengths = dict.fromkeys(wanted, 0), Usage(), []
+    for stage in reversed(blueprint.stages):
+        slots = {label: math.ceil(count / (stage.items * PRIOR_YIELD_RATIO)) for label, count in wanted.items()}
+        length = _prompt_tokens(stage, list(wanted))
+        shown = [row.text for label in blueprint.targets for row in rows.get(label, ())]
+        item_tokens = (fmean(map(len, shown)) if shown else 100) / CHARS_A_TOKEN + _TOKENS_AROUND_AN_ITEM
+        count = sum(slots.values())
+        usage += Usage(int(count * length), int(count * stage.items * item_tokens))
+        requests = {label: requests[label] + slots[label] for label in requests}
+        lengths.append(length)
+        wanted = {label: count / stage.stage.copies for label, count in slots.items()}
     classes = tuple(
-        ClassEstimate(label, target, len(rows.get(label, ())), math.ceil(target / per_request))
+        ClassEstimate(label, target, len(rows.get(label, ())), requests[label])
         for label, target in blueprint.targets.items()
     )
-    maker = _maker(blueprint)
-    prompts = [
-        maker.make(c.label, ordinal).request.prompt.char_count() / CHARS_A_TOKEN
-        for c in classes
-        for ordinal in range(max(1, SAMPLED_SLOTS // len(classes)))
-    ]
-    shown = [row.text for label in blueprint.targets for row in rows.get(label, ())]
-    item_tokens = (fmean(map(len, shown)) if shown else 100) / CHARS_A_TOKEN + _TOKENS_AROUND_AN_ITEM
-    requests = sum(c.requests for c in classes)
-    usage = Usage(int(requests * fmean(prompts)), int(requests * blueprint.items * item_tokens))
     price = price_of(blueprint.groups[0].endpoints[0])
     usd = price.of(usage) if price else Decimal(0)
-    return Estimate(
-        classes, requests, Usage(usage.input_tokens, usage.output_tokens, usd), price is not None, int(fmean(prompts))
+    usage = Usage(usage.input_tokens, usage.output_tokens, usd)
+    return Estimate(classes, sum(requests.values()), usage, price is not None, int(fmean(lengths)))
+
+
+def _prompt_tokens(stage: Blueprint, labels: Sequence[str]) -> float:
+    """Mean length of a stage's prompts, of the first of each class."""
+    maker = _maker(stage)
+    most = max(1, SAMPLED_SLOTS // len(labels)) if stage.upstream is None else 1
+    return fmean(
+        maker.make(label, ordinal).request.prompt.char_count() / CHARS_A_TOKEN
+        for label in labels
+        for ordinal in range(most)
     )
+
+
+def pretended_sources(blueprint: Blueprint) -> Sources | None:
+    """One made-up row of each class for a later stage to work on, so that its prompt can be looked at before there are
+    any; None for a first stage, which needs none."""
+    if blueprint.upstream is None:
+        return None
+    sources = Sources(blueprint.targets, copies=blueprint.stage.copies)
+    rows = blueprint.train.by_label()
+    for label in blueprint.targets:
+        found = rows.get(label)
+        text = found[0].text if found else "(text)"
+        fields = {name: text if name == blueprint.text_field else f"({name})" for name in blueprint.source_fields()}
+        sources.add(Source("", text, label, fields))
+    return sources
 
 
 def _maker(blueprint: Blueprint) -> SlotMaker:
     if not blueprint.needs_vectors_to_plan:
-        return blueprint.slot_maker()
+        return blueprint.slot_maker(None, pretended_sources(blueprint))
     encoder = open_encoder(blueprint.job.encoder)
     rows = blueprint.train.by_label()
     texts = {label: [row.text for row in rows.get(label, ())] for label in blueprint.targets}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,8 @@ from synthgen.encoders import Encoder
 from synthgen.engine.blueprint import Blueprint
 from synthgen.identity import row_id
 from synthgen.journal import vector_digests
-from synthgen.parse import parse_answer
-from synthgen.records import Candidate, Completion, Nearest, Rejection, Slot
+from synthgen.parse import ParsedItem, parse_answer
+from synthgen.records import Candidate, Completion, Nearest, Reason, Rejection, Slot
 
 Vector = npt.NDArray[np.float16]
 
@@ -69,11 +70,23 @@ class Landed:
 
 @dataclass(frozen=True, slots=True)
 class RowJudge:
-    """Parses an answer and runs the checks that need nothing but the row."""
+    """Parses an answer, makes rows of it as the stage's kind says, and runs the checks that need nothing but the row.
 
+    Attributes:
+        kind: Of the stage.
+        model: What an item of an answer must look like.
+        answer_field: Where a plain text answer goes.
+        text_field: The field that checks and dedup look at.
+        checks: The judges.
+        least: Of a judge stage: least score by field.
+    """
+
+    kind: str
     model: type[BaseModel]
+    answer_field: str
     text_field: str
     checks: Sequence[Check]
+    least: Mapping[str, float] = field(default_factory=dict)
 
     def judge(self, slot: Slot, completion: Completion) -> tuple[Landed, str | None]:
         """The answer's items and, where none is usable, what to tell the model when asking again."""
@@ -82,17 +95,31 @@ class RowJudge:
             finish_reason=completion.finish_reason,
             output=slot.request.prompt.output,
             model=self.model,
-            text_field=self.text_field,
+            text_field=self.answer_field,
+            needs_text=self.kind in ("generate", "transform"),
         )
-        items = []
-        for number, item in enumerate(parsed.items):
-            candidate = self._candidate(slot, number, item.fields)
-            rejection = item.rejection or self._first_objection(candidate)
-            items.append(Judged(candidate, rejection))
+        items = [self._item(slot, number, item) for number, item in enumerate(parsed.items)]
         return Landed(slot, tuple(items)), parsed.complaint
 
+    def _item(self, slot: Slot, number: int, item: ParsedItem) -> Judged:
+        source = slot.draft.source
+        if source is None or item.rejection is not None:
+            fields = item.fields
+        elif self.kind == "judge":
+            fields = dict(source.fields)
+        else:
+            fields = {**source.fields, **item.fields}
+        candidate = self._candidate(slot, number, fields)
+        rejection, results = item.rejection, dict[str, Any]()
+        if rejection is None and self.kind in ("respond", "judge") and number > 0:
+            rejection = Rejection(Reason.MALFORMED, {"problems": ["the answer holds more than the one item asked for"]})
+        if rejection is None and self.kind == "judge":
+            rejection, results = judge_scores(item.fields, self.least)
+        rejection = rejection or self._first_objection(candidate)
+        return Judged(candidate, rejection, results=results)
+
     def _candidate(self, slot: Slot, number: int, fields: dict[str, Any]) -> Candidate:
-        text = fields.get(self.text_field)
+        text, source = fields.get(self.text_field), slot.draft.source
         return Candidate(
             id=row_id(slot.id, number),
             slot_id=slot.id,
@@ -101,12 +128,36 @@ class RowJudge:
             item=number,
             text=text if isinstance(text, str) else "",
             fields=fields,
-            seeds=tuple(seed.id for seed in slot.draft.seeds),
-            seed_texts=tuple(seed.text for seed in slot.draft.seeds),
+            seeds=tuple([seed.id for seed in slot.draft.seeds]),
+            seed_texts=tuple([seed.text for seed in slot.draft.seeds]),
+            source_text="" if source is None else source.text,
         )
 
     def _first_objection(self, candidate: Candidate) -> Rejection | None:
-        return next((r for check in self.checks if (r := check.judge(candidate)) is not None), None)
+        for check in self.checks:
+            rejection = check.judge(candidate)
+            if rejection is not None:
+                return rejection
+        return None
+
+
+def judge_scores(scores: Mapping[str, Any], least: Mapping[str, float]) -> tuple[Rejection | None, dict[str, Any]]:
+    """Whether a judge's scores are high enough, and what is kept of them where they are.
+
+    Args:
+        scores: The answer's fields; numbers among them are scores, the rest says why.
+        least: Least score by field; `mean` bounds the mean of all numbers.
+    """
+    numbers = [v for v in scores.values() if isinstance(v, int | float) and not isinstance(v, bool)]
+    known = {**scores, "mean": round(fmean(numbers), 3)} if numbers else dict(scores)
+    failed = {name: bound for name, bound in least.items() if not _reaches(known.get(name), bound)}
+    if failed:
+        return Rejection(Reason.JUDGED, {"scores": known, "least": failed}), {}
+    return None, {"judge": known}
+
+
+def _reaches(score: Any, bound: float) -> bool:
+    return isinstance(score, int | float) and score >= bound
 
 
 def row_judge(blueprint: Blueprint) -> RowJudge:
@@ -115,8 +166,15 @@ def row_judge(blueprint: Blueprint) -> RowJudge:
     Raises:
         JobError: A check's setting means nothing.
     """
-    checks = build_checks(blueprint.job.checks or (), language=blueprint.job.language, real=blueprint.train.rows)
-    return RowJudge(blueprint.item, blueprint.text_field, checks)
+    checks = build_checks(blueprint.checks, language=blueprint.job.language, real=blueprint.train.rows)
+    return RowJudge(
+        blueprint.stage.kind,
+        blueprint.item,
+        blueprint.answer_field,
+        blueprint.text_field,
+        checks,
+        blueprint.stage.pass_,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +184,22 @@ class PoolJudge:
     The texts of one slot are encoded together and with nothing else, so that a vector, to its last bit, does not
     depend on what happened to arrive at the same time. Decisions are made on float16 values, as the journal
     keeps them.
+
+    Attributes:
+        dedup: Knows the real rows, and the accepted ones unless classes go their own ways.
+        encoder: Makes vectors, or None where nobody looks at any.
+        label_judge: The label check, or None.
+        apart: Where each class goes its own way: who holds its accepted rows; else None.
     """
 
     dedup: Deduplicator
     encoder: Encoder | None
     label_judge: LabelJudge | None
+    apart: Mapping[str, Deduplicator] | None = None
+
+    def accepted(self, label: str) -> Deduplicator:
+        """Who holds the accepted rows that one of a class is compared with."""
+        return self.dedup if self.apart is None else self.apart[label]
 
     def judge(self, landed: Landed, kept: Mapping[str, bytes] | None = None) -> Landed:
         """The same slot, with vectors, neighbours among the real rows, and the objections these raise.

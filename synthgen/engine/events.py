@@ -76,6 +76,16 @@ class SlotCommitted:
 
 
 @dataclass(frozen=True, slots=True)
+class StageProgress:
+    """A slot of a stage before the last was judged: how many of its class were by now, and rows accepted there."""
+
+    stage: str
+    label: str
+    slots: int
+    accepted: int
+
+
+@dataclass(frozen=True, slots=True)
 class ClassMet:
     """A class has all its rows."""
 
@@ -141,6 +151,7 @@ Event: TypeAlias = (
     | RowAccepted
     | RowRejected
     | SlotCommitted
+    | StageProgress
     | ClassMet
     | ClassStarved
     | LimitChanged

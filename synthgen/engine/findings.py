@@ -14,7 +14,8 @@ class Difference:
     """One thing that is recorded otherwise than it follows from the answers.
 
     Attributes:
-        what: Which thing: `file`, `order`, `answer`, `failure`, `slot id`, `row id`, `items`, `text`, `vector`,
+        what: Which thing: `file`, `order`, `answer`, `failure`, `slot id`, `row id`, `row` (that a later stage worked
+            on), `items`, `text`, `vector`,
             `decision`, `nearest`, `promise` (two rows too near each other, or a witness that is none).
         slot: Class and ordinal, or the empty string where it is about no slot.
         item: Place within the slot's answer, or None.
@@ -43,6 +44,7 @@ class Findings:
         notes: What is worth knowing and no fault.
         differences: The first of them.
         difference_count: All of them.
+        has_damage: Whether a file's own pages are not sound.
     """
 
     checked: Counter[str] = field(default_factory=Counter)
@@ -50,6 +52,7 @@ class Findings:
     notes: list[str] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
     difference_count: int = 0
+    has_damage: bool = False
 
     def differ(self, what: str, slot: str, recorded: object, derived: object, *, item: int | None = None) -> None:
         """Note a difference; beyond the first ten only its number."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
 
@@ -37,20 +38,42 @@ T = TypeVar("T")
 Vectors = npt.NDArray[np.float16]
 
 
+class EncoderRoom:
+    """Where encoding happens: one thread, so that vectors do not depend on timing, and one encoder for all stages.
+
+    Attributes:
+        thread: The thread.
+        known: Vectors of real rows that some stage has encoded or found stored, by text digest.
+    """
+
+    def __init__(self) -> None:
+        self.thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="encoder")
+        self.known: dict[str, bytes] = {}
+        self._encoder: Encoder | None = None
+
+    def open(self, name: str) -> Encoder:
+        """The job's encoder, opened once. Blocking: to be called on the thread."""
+        if self._encoder is None:
+            self._encoder = open_encoder(name)
+            self._encoder.encode(["warm up"])
+        return self._encoder
+
+    def close(self) -> None:
+        self.thread.shutdown(wait=False, cancel_futures=True)
+
+
 class PoolBuilder:
-    """Builds the judge of one session.
+    """Builds the judge of one stage for one session.
 
     Args:
-        blueprint: The job.
+        blueprint: The stage.
         writer: Gives stored vectors and accepted rows, keeps new vectors.
-        thread: Where encoding runs: one thread, so that vectors do not depend on timing.
+        room: Where encoding happens.
         observe: Told how far the encoding is.
     """
 
-    def __init__(
-        self, blueprint: Blueprint, writer: JournalWriter, thread: ThreadPoolExecutor, observe: Observer
-    ) -> None:
-        self._blueprint, self._writer, self._thread, self._observe = blueprint, writer, thread, observe
+    def __init__(self, blueprint: Blueprint, writer: JournalWriter, room: EncoderRoom, observe: Observer) -> None:
+        self._blueprint, self._writer, self._room, self._observe = blueprint, writer, room, observe
         self.train_vectors: Vectors | None = None
 
     async def build(self) -> PoolJudge:
@@ -82,9 +105,7 @@ class PoolBuilder:
             after = (page[-1].position, page[-1].item)
 
     def _open_encoder(self) -> Encoder:
-        encoder = open_encoder(self._blueprint.job.encoder)
-        encoder.encode(["warm up"])
-        return encoder
+        return self._room.open(self._blueprint.job.encoder)
 
     def _admit_encoder(self, identity: str) -> None:
         """Note whose vectors the decisions hold: those of two encoders must not meet."""
@@ -105,6 +126,9 @@ class PoolBuilder:
     ) -> tuple[Vectors, Vectors]:
         stored = await self._writer.call(lambda: self._writer.journal.vectors(encoder.identity))
         texts = {content_id(row.text): row.text for row in (*train, *test)}
+        for text_digest in [d for d in texts if d not in stored and d in self._room.known]:
+            stored[text_digest] = self._room.known[text_digest]
+            self._writer.queue(VectorEntry(encoder.identity, text_digest, stored[text_digest]))
         missing = sorted((d for d in texts if d not in stored), key=lambda d: (len(texts[d]), texts[d]))
         for start in range(0, len(missing), ENCODE_BATCH):
             self._observe(Preparing("encoding real rows", start, len(missing)))
@@ -115,10 +139,11 @@ class PoolBuilder:
                 self._writer.queue(VectorEntry(encoder.identity, text_digest, stored[text_digest]))
         if missing:
             self._observe(Preparing("encoding real rows", len(missing), len(missing)))
+        self._room.known.update(stored)
         return stack(train, stored, encoder.dimensions), stack(test, stored, encoder.dimensions)
 
     async def _blocking(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        return await asyncio.get_running_loop().run_in_executor(self._room.thread, work)
 
 
 def assemble(
@@ -140,13 +165,23 @@ def assemble(
     )
     dedup.add_real(blueprint.train.rows, train_vectors)
     dedup.add_test(blueprint.test.rows if blueprint.test else (), test_vectors)
+    apart = _classes_apart(blueprint, encoder)
     check = blueprint.check(LabelCheck)
     if check is None or train_vectors is None:
-        return PoolJudge(dedup, encoder, None)
+        return PoolJudge(dedup, encoder, None, apart)
     label_judge = make_label_judge(
         check, blueprint.train.rows, train_vectors.astype(np.float32), seed=blueprint.job.seed, base=blueprint.base
     )
-    return PoolJudge(dedup, encoder, label_judge)
+    return PoolJudge(dedup, encoder, label_judge, apart)
+
+
+def _classes_apart(blueprint: Blueprint, encoder: Encoder | None) -> dict[str, Deduplicator] | None:
+    """Who holds each class's accepted rows, where classes go their own ways; None where they stand together."""
+    if blueprint.is_last or len(blueprint.targets) == 1:
+        return None
+    dimensions = encoder.dimensions if encoder is not None else None
+    duplicate = blueprint.check(DuplicateCheck)
+    return {label: Deduplicator(duplicate, None, dimensions) for label in blueprint.targets}
 
 
 def make_label_judge(
@@ -173,8 +208,11 @@ def make_label_judge(
 
 def accept_page(pools: PoolJudge, page: Sequence[AcceptedRow]) -> None:
     """Compare later rows with these too."""
-    candidates = [Candidate(row.row_id, "", row.label, 0, row.item, row.text, {}) for row in page]
-    pools.dedup.accept_all(candidates, [as_vector(row.vector) for row in page])
+    by_class = groupby(page, key=lambda row: row.label) if pools.apart is not None else [("", iter(page))]
+    for label, rows in by_class:
+        found = list(rows)
+        candidates = [Candidate(row.row_id, "", row.label, 0, row.item, row.text, {}) for row in found]
+        pools.accepted(label).accept_all(candidates, [as_vector(row.vector) for row in found])
 
 
 def vectors_by_label(blueprint: Blueprint, train_vectors: Vectors) -> dict[str, npt.NDArray[np.float32]]:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
 import orjson
+from pydantic import ValidationError
 
 from synthgen.engine.blueprint import Blueprint
-from synthgen.engine.changes import Change, compare
+from synthgen.engine.changes import Change, as_it_meant, compare
 from synthgen.engine.demand import ClassDemand
 from synthgen.engine.estimate import estimate
 from synthgen.engine.prices import price_of
+from synthgen.job import Job
 from synthgen.journal import Journal
 from synthgen.records import Usage
 
@@ -82,39 +85,77 @@ class Preview:
         yield from self.outlook.lines()
 
 
-def changed_job(journal: Journal, blueprint: Blueprint) -> list[Change]:
-    """What is different in a job, the weightiest first; nothing where the run has not begun."""
-    before = run_fingerprint(journal)
-    return compare(before, blueprint.fingerprint()) if before is not None else []
+def changed_job(journals: Sequence[Journal], blueprint: Blueprint) -> list[Change]:
+    """What is different in a job, the weightiest first; nothing where the run has not begun.
+
+    Args:
+        journals: One for each stage, the run's own last; a stage that has not begun says nothing.
+        blueprint: The job's last stage.
+    """
+    found: dict[str, Change] = {}
+    for journal, stage in zip(journals, blueprint.stages, strict=True):
+        before = run_fingerprint(journal)
+        for change in compare(before, stage.fingerprint()) if before is not None else ():
+            is_of_stage = not change.place.startswith(("job", "files")) and len(journals) > 1
+            place = f"{stage.stage.name}.{change.place}" if is_of_stage else change.place
+            found.setdefault(place, replace(change, place=place))
+    return sorted(found.values(), key=lambda change: -change.effect)
 
 
 def run_fingerprint(journal: Journal) -> Mapping[str, Any] | None:
     """The job that a run was last worked on with; None where it never began."""
     stored = journal.meta().get("fingerprint")
-    found: Mapping[str, Any] | None = orjson.loads(stored) if stored is not None else None
+    if stored is None:
+        return None
+    found: dict[str, Any] = orjson.loads(stored)
+    with contextlib.suppress(ValidationError):  # a job of another synthgen is compared as it stands
+        found["job"] = Job.model_validate(as_it_meant(found["job"])).model_dump(mode="json", by_alias=True)
     return found
 
 
-def look_ahead(journal: Journal, blueprint: Blueprint) -> Outlook:
+def look_ahead(journals: Sequence[Journal], blueprint: Blueprint) -> Outlook:
     """By what answers have brought and cost so far; where there are none, by the estimate of `synthgen plan`."""
-    answers, spent = journal.answers(), journal.usage()
-    accepted, committed = journal.accepted_counts(), journal.committed_counts()
+    answers = sum(journal.answers() for journal in journals)
+    spent = sum((journal.usage() for journal in journals), Usage())
+    accepted = journals[-1].accepted_counts()
     missing = {label: max(0, target - accepted.get(label, 0)) for label, target in blueprint.targets.items()}
     if not answers:
         guess = estimate(blueprint)
         return Outlook(0, spent, sum(missing.values()), guess.requests, guess.usage, guess.has_price)
-    requests = 0
-    for label, rows in missing.items():
-        account = ClassDemand(label, blueprint.targets[label], blueprint.items, blueprint.job.starvation)
-        recent = journal.recent_yields(label, last=LOOKED_BACK_ANSWERS)
-        account.resume(accepted=accepted.get(label, 0), committed=committed.get(label, 0), recent=recent)
-        unjudged, _ = journal.undecided(label, since=account.committed)
-        requests += max(0, math.ceil(rows / account.yield_rows) - len(unjudged))
-    usage = Usage(spent.input_tokens * requests // answers, spent.output_tokens * requests // answers)
+    requests, usage = 0, Usage()
+    wanted: dict[str, float] = dict(missing)
+    for journal, stage, before in reversed(list(zip(journals, blueprint.stages, (None, *journals), strict=False))):
+        asked = {label: _slots_to_come(journal, stage, label, rows, before) for label, rows in wanted.items()}
+        count = sum(slots for slots, _ in asked.values())
+        requests += count
+        usage += _cost_of(count, journal, Usage(spent.input_tokens // answers, spent.output_tokens // answers))
+        wanted = {label: left / stage.stage.copies for label, (_, left) in asked.items()}
     price = price_of(blueprint.groups[0].endpoints[0])
     if price is not None:
         usage = replace(usage, usd=price.of(usage))
     return Outlook(answers, spent, sum(missing.values()), requests, usage, price is not None)
+
+
+def _slots_to_come(
+    journal: Journal, stage: Blueprint, label: str, rows: float, before: Journal | None
+) -> tuple[int, float]:
+    """Slots of a class that are still to be asked for so many rows, and how many of them have no row to work on yet."""
+    account = ClassDemand(label, stage.targets[label], stage.items, stage.job.starvation)
+    recent = journal.recent_yields(label, last=LOOKED_BACK_ANSWERS)
+    accepted, committed = journal.accepted_counts().get(label, 0), journal.committed_counts().get(label, 0)
+    account.resume(accepted=accepted, committed=committed, recent=recent)
+    unjudged, _ = journal.undecided(label, since=account.committed)
+    slots = max(0, math.ceil(rows / account.yield_rows) - len(unjudged))
+    there = 0 if before is None else before.accepted_counts().get(label, 0) * stage.stage.copies
+    return slots, max(0.0, slots - max(0, there - committed - len(unjudged)))
+
+
+def _cost_of(requests: int, journal: Journal, otherwise: Usage) -> Usage:
+    """Tokens that requests of a stage will take, by its answers so far, or by those of all stages."""
+    answers, spent = journal.answers(), journal.usage()
+    if not answers:
+        return Usage(otherwise.input_tokens * requests, otherwise.output_tokens * requests)
+    return Usage(spent.input_tokens * requests // answers, spent.output_tokens * requests // answers)
 
 
 def _cost(usage: Usage, *, has_price: bool) -> str:

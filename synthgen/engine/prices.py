@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from synthgen.engine.blueprint import PLAIN
 from synthgen.engine.budget import Price
 from synthgen.engine.endpoint import output_bound
 from synthgen.errors import JobError
 from synthgen.job import Job, ModelConfig
 
 _MILLION = Decimal(1_000_000)
+PAID_PROVIDERS = frozenset({"openai"})
 
 
 def price_of(config: ModelConfig) -> Price | None:
-    """The price of one token, or None where nobody knows it. What runs in this process is free."""
-    if config.provider != "openai":
+    """The price of one token, or None where nobody knows it. What runs here is free."""
+    if config.provider not in PAID_PROVIDERS:
         return Price(Decimal(0), Decimal(0))
     if config.price is not None:
         return Price(config.price.input_usd_per_mtok / _MILLION, config.price.output_usd_per_mtok / _MILLION)
@@ -54,7 +56,8 @@ def require_affordable(job: Job) -> None:
     field = "max_usd" if budget.max_usd is not None else "max_tokens" if budget.max_tokens is not None else None
     for number, config in enumerate(job.models):
         require_price(config, has_usd_budget=budget.max_usd is not None)
-        if field is not None and config.provider == "openai" and output_bound(config.params) is None:
+        is_bounded = all(output_bound(config.params | stage.params) is not None for stage in job.stages or (PLAIN,))
+        if field is not None and config.provider in PAID_PROVIDERS and not is_bounded:
             raise JobError(
                 f"budget.{field}: an answer of model '{config.model}' may be of any length",
                 hint=f"add `max_tokens: 400` (or what a row needs) to models[{number}].params: so the budget can hold",

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import orjson
 from pydantic import ValidationError
 
 from synthgen.data.prompts import TemplateSource
 from synthgen.engine.blueprint import Blueprint, draw_blueprint
+from synthgen.engine.changes import as_it_meant
 from synthgen.errors import JobError, JournalError
 from synthgen.identity import canonical_json, content_id
 from synthgen.job import Job, override
@@ -22,7 +22,7 @@ def recall_blueprint(journal: Journal, settings: Sequence[str] = ()) -> Blueprin
     """The job that a run was last worked on with.
 
     Args:
-        journal: Of the run.
+        journal: Of the run, or of one of its stages.
         settings: `KEY=VALUE` to replace in the job.
 
     Raises:
@@ -40,7 +40,7 @@ def recall_blueprint(journal: Journal, settings: Sequence[str] = ()) -> Blueprin
     fingerprint = orjson.loads(meta["fingerprint"])
     base = Path(meta["base"])
     try:
-        job = Job.model_validate(_as_it_meant(fingerprint["job"]))
+        job = Job.model_validate(as_it_meant(fingerprint["job"]))
     except ValidationError as error:
         raise JournalError(
             f"{journal.path}: holds a job that this synthgen does not read: {error.errors()[0]['msg']}",
@@ -51,24 +51,28 @@ def recall_blueprint(journal: Journal, settings: Sequence[str] = ()) -> Blueprin
             _require_same(base / path, fingerprint["files"][pool], f"data.{pool}", meta["job_path"])
     for setting in settings:
         job = override(job, setting)
-    template = TemplateSource(job.prompt.template or "", base / (job.prompt.template or ""), meta["template"])
+    templates = _templates(meta, job, base)
     blamed = ", ".join(f"--set {setting}" for setting in settings) or meta["job_path"]
-    blueprint = draw_blueprint(job, base=base, name=blamed, template=template)
+    blueprint = draw_blueprint(job, base=base, name=blamed, templates=templates, stage=len(templates) - 1)
     if content_id(canonical_json(blueprint.item.model_json_schema())) != fingerprint["item"] and not settings:
         raise JobError(
             f"schema: {job.schema_} in {base} is not what it was when the run used it",
             hint=f"put the old one back, or run {meta['job_path']} again with --on-change keep",
         )
-    return replace(blueprint, name=meta["job_path"])
+    return _named(blueprint, meta["job_path"])
 
 
-def _as_it_meant(job: dict[str, Any]) -> dict[str, Any]:
-    """A job kept whole, with what its synthgen did where it did not know a key: letters were not compared once."""
-    checks = [
-        {"lexical": None, **check} if check["check"] in ("duplicate", "leakage") else check
-        for check in job.get("checks") or ()
-    ]
-    return {**job, "checks": checks} if checks else job
+def _named(blueprint: Blueprint, name: str) -> Blueprint:
+    upstream = None if blueprint.upstream is None else _named(blueprint.upstream, name)
+    return replace(blueprint, name=name, upstream=upstream)
+
+
+def _templates(meta: Mapping[str, str], job: Job, base: Path) -> list[TemplateSource]:
+    """The prompts of a stage and of those before it, as the run used them."""
+    texts = orjson.loads(meta["templates"]) if "templates" in meta else [meta["template"]]
+    names = [stage.template or stage.name for stage in job.stages or ()] or [""]
+    names[0] = job.prompt.template or names[0]
+    return [TemplateSource(name, base / name, text) for name, text in zip(names, texts, strict=False)]
 
 
 def _require_same(path: Path, known: str, key: str, job_path: str) -> None:

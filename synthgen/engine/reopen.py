@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from synthgen.engine.stages import found_stage_dirs, open_journals
 from synthgen.errors import JournalError
 from synthgen.journal import Journal, RunLock
 
@@ -52,23 +54,42 @@ def reopen_failed(run_dir: Path) -> Reopened:
         JournalError: There is no run, it never began, or a process works on it.
     """
     Journal.require(run_dir)
-    with RunLock(run_dir):
-        journal = Journal.create(run_dir)
-        try:
-            meta = journal.meta()
-            if "targets" not in meta:
-                raise JournalError(f"{journal.path}: the run here never began", hint="run its job again")
-            accepted, targets = journal.accepted_counts(), orjson.loads(meta["targets"])
-            missing = [label for label, target in targets.items() if accepted.get(label, 0) < target]
-            before, judged = journal.failed_counts(), sum(journal.committed_counts().values())
-            journal.reopen_failed(missing)
-            return Reopened(
-                run_dir=run_dir,
-                job_path=meta.get("job_path", ""),
-                slots={label: before[label] for label in missing if label in before},
-                left=journal.failed_count(),
-                forgotten=judged - sum(journal.committed_counts().values()),
-                is_complete=not missing,
-            )
-        finally:
-            journal.close()
+    with RunLock(run_dir), open_journals(found_stage_dirs(run_dir)) as journals:
+        last = journals[-1]
+        meta = last.meta()
+        if "targets" not in meta:
+            raise JournalError(f"{last.path}: the run here never began", hint="run its job again")
+        accepted, targets = last.accepted_counts(), orjson.loads(meta["targets"])
+        missing = [label for label, target in targets.items() if accepted.get(label, 0) < target]
+        before, judged = _failed(journals), _judged(journals)
+        _reopen(journals, missing)
+        return Reopened(
+            run_dir=run_dir,
+            job_path=meta.get("job_path", ""),
+            slots={label: before[label] for label in missing if before[label]},
+            left=_failed(journals).total(),
+            forgotten=judged - _judged(journals),
+            is_complete=not missing,
+        )
+
+
+def _reopen(journals: Sequence[Journal], labels: Sequence[str]) -> None:
+    """Stages after one that judges anew work on rows that may change: theirs are put aside first, later ones first."""
+    has_failed = [any(label in journal.failed_counts() for label in labels) for journal in journals]
+    if not any(has_failed):
+        return
+    first = has_failed.index(True)
+    for journal in reversed(journals[first + 1 :]):
+        journal.park()
+    journals[first].reopen_failed(labels)
+
+
+def _failed(journals: Sequence[Journal]) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for journal in journals:
+        counts.update(journal.failed_counts())
+    return counts
+
+
+def _judged(journals: Sequence[Journal]) -> int:
+    return sum(sum(journal.committed_counts().values()) for journal in journals)

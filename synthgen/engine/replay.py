@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synthgen.engine.admit import adopt_job
-from synthgen.engine.changes import Change, Effect, compare
+from synthgen.engine.admit import adopt_job, forget_decisions
+from synthgen.engine.changes import Change, Effect
 from synthgen.engine.evaluate import row_judge
 from synthgen.engine.events import Observer
-from synthgen.engine.preview import run_fingerprint
+from synthgen.engine.lane import Lane
+from synthgen.engine.preview import changed_job
 from synthgen.engine.recall import recall_blueprint
 from synthgen.engine.run import session_started, work
 from synthgen.engine.session import Session
+from synthgen.engine.stages import found_stage_dirs, open_journals, rejected_in_all
 from synthgen.errors import JobError
 from synthgen.journal import Journal, RunLock
 
@@ -86,34 +88,37 @@ async def replay_run(run_dir: Path, *, settings: Sequence[str], observe: Observe
         JournalError: There is no run, or a process works on it.
     """
     Journal.require(run_dir)
-    with RunLock(run_dir):
-        journal = Journal.create(run_dir)
-        try:
-            blueprint = recall_blueprint(journal, settings)
-            changes = compare(run_fingerprint(journal) or {}, blueprint.fingerprint())
-            _refuse_new_slots(changes)
-            judge, before = row_judge(blueprint), _standing(journal)
-            journal.forget_decisions()
-            adopt_job(journal, blueprint, Effect.REPLAY)
-            session = Session(blueprint, None, journal, judge, observe)
-            observe(session_started(journal, blueprint, is_resumed=True))
-            await work(session)
-            accounts = session.demand.classes.values()
-            kind = session.stop.kind
-            return ReplayResult(
-                run_dir=run_dir,
-                job_path=blueprint.name,
-                targets=blueprint.targets,
-                before=before,
-                after=_standing(journal),
-                changes=tuple(changes),
-                unjudged=sum(len(journal.undecided(a.label, since=a.committed)[0]) for a in accounts if a.is_open),
-                starved=tuple(a.label for a in accounts if a.is_starved and not a.is_met),
-                reason=session.stop.reason,
-                exit_code=0 if kind is None else kind.value,
-            )
-        finally:
-            journal.close()
+    with RunLock(run_dir), open_journals(found_stage_dirs(run_dir)) as journals:
+        blueprint = recall_blueprint(journals[-1], settings)
+        changes = changed_job(journals, blueprint)
+        _refuse_new_slots(changes)
+        judges, before = [row_judge(stage) for stage in blueprint.stages], _standing(journals)
+        forget_decisions(journals)
+        adopt_job(journals, blueprint, Effect.REPLAY)
+        session = Session(blueprint, None, journals, judges, observe)
+        observe(session_started(journals, blueprint, is_resumed=True))
+        await work(session)
+        accounts = session.demand.classes.values()
+        kind = session.stop.kind
+        return ReplayResult(
+            run_dir=run_dir,
+            job_path=blueprint.name,
+            targets=blueprint.targets,
+            before=before,
+            after=_standing(journals),
+            changes=tuple(changes),
+            unjudged=sum(_unjudged(lane) for lane in session.lanes),
+            starved=tuple(a.label for a in accounts if a.is_starved and not a.is_met),
+            reason=session.stop.reason,
+            exit_code=0 if kind is None else kind.value,
+        )
+
+
+def _unjudged(lane: Lane) -> int:
+    """Answers of a stage that wait for a slot before them, or for a row that was not accepted."""
+    accounts = [account for account in lane.demand.classes.values() if account.is_open]
+    waiting = [lane.journal.undecided(account.label, since=account.committed)[0] for account in accounts]
+    return sum(len(found) for found in waiting)
 
 
 def _refuse_new_slots(changes: Sequence[Change]) -> None:
@@ -125,5 +130,5 @@ def _refuse_new_slots(changes: Sequence[Change]) -> None:
         )
 
 
-def _standing(journal: Journal) -> Standing:
-    return Standing(journal.accepted_counts(), journal.rejected_counts())
+def _standing(journals: Sequence[Journal]) -> Standing:
+    return Standing(journals[-1].accepted_counts(), rejected_in_all(journals))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -12,11 +12,14 @@ from typing import Any, Literal
 from synthgen.engine.admit import Admission, admit_job
 from synthgen.engine.blueprint import Blueprint
 from synthgen.engine.clock import loop_time
+from synthgen.engine.demand import ClassDemand
+from synthgen.engine.estimate import pretended_sources
 from synthgen.engine.evaluate import row_judge
 from synthgen.engine.events import Observer, RunStarted
 from synthgen.engine.preview import Outlook, look_ahead
 from synthgen.engine.prices import require_affordable
 from synthgen.engine.session import Session
+from synthgen.engine.stages import open_journals, rejected_in_all, stage_dirs
 from synthgen.engine.stop import StopKind
 from synthgen.errors import JournalError, SynthgenError
 from synthgen.job import ModelConfig
@@ -112,29 +115,26 @@ async def run_job(
     require_affordable(blueprint.job)
     _render_once(blueprint)
     _make_dir(run_dir)
-    with RunLock(run_dir):
-        journal = Journal.create(run_dir)
+    with RunLock(run_dir), open_journals(stage_dirs(run_dir, blueprint)) as journals:
+        journal = journals[-1]
+        is_resumed = admit_job(journals, blueprint, run_dir, on_change)
+        judges = [row_judge(stage) for stage in blueprint.stages]
+        providers = [[open_provider(config) for config in group.endpoints] for group in blueprint.groups]
+        journal.begin_session(time.time())
+        session: Session | None = None
         try:
-            is_resumed = admit_job(journal, blueprint, run_dir, on_change)
-            judge = row_judge(blueprint)
-            providers = [[open_provider(config) for config in group.endpoints] for group in blueprint.groups]
-            journal.begin_session(time.time())
-            session: Session | None = None
-            try:
-                session = Session(blueprint, providers, journal, judge, observe, pilot=pilot)
-                observe(session_started(journal, blueprint, is_resumed=is_resumed))
-                await work(session)
-            except SynthgenError as error:
-                with contextlib.suppress(JournalError):  # the first error is the one to tell
-                    _end_session(journal, session, "failed", error.message, loop_time() - started)
-                raise
-            result = _result(session, journal, run_dir, loop_time() - started)
-            if result.status != "complete":
-                result = replace(result, outlook=look_ahead(journal, blueprint))
-            _end_session(journal, session, result.status, result.reason, result.elapsed_s)
-            return result
-        finally:
-            journal.close()
+            session = Session(blueprint, providers, journals, judges, observe, pilot=pilot)
+            observe(session_started(journals, blueprint, is_resumed=is_resumed))
+            await work(session)
+        except SynthgenError as error:
+            with contextlib.suppress(JournalError):  # the first error is the one to tell
+                _end_session(journal, session, "failed", error.message, loop_time() - started)
+            raise
+        result = _result(session, journals, run_dir, loop_time() - started)
+        if result.status != "complete":
+            result = replace(result, outlook=look_ahead(journals, blueprint))
+        _end_session(journal, session, result.status, result.reason, result.elapsed_s)
+        return result
 
 
 def _end_session(journal: Journal, session: Session | None, status: str, reason: str, elapsed_s: float) -> None:
@@ -145,10 +145,11 @@ def _end_session(journal: Journal, session: Session | None, status: str, reason:
 
 def _render_once(blueprint: Blueprint) -> None:
     """Meet a template's mistakes before anything is opened or sent."""
-    if not blueprint.needs_vectors_to_plan:
-        maker = blueprint.slot_maker()
-        for label in blueprint.targets:
-            maker.make(label, 0)
+    for stage in blueprint.stages:
+        if not stage.needs_vectors_to_plan:
+            maker = stage.slot_maker(None, pretended_sources(stage))
+            for label in stage.targets:
+                maker.make(label, 0)
 
 
 async def work(session: Session) -> None:
@@ -180,25 +181,25 @@ def _make_dir(run_dir: Path) -> None:
         )
 
 
-def session_started(journal: Journal, blueprint: Blueprint, *, is_resumed: bool) -> RunStarted:
+def session_started(journals: Sequence[Journal], blueprint: Blueprint, *, is_resumed: bool) -> RunStarted:
     """The event that a session begins with."""
     return RunStarted(
         name=blueprint.job.name,
         targets=blueprint.targets,
-        accepted=journal.accepted_counts(),
-        rejected=journal.rejected_counts(),
-        answers=journal.answers(),
-        usage=journal.usage(),
+        accepted=journals[-1].accepted_counts(),
+        rejected=rejected_in_all(journals),
+        answers=sum(journal.answers() for journal in journals),
+        usage=sum((journal.usage() for journal in journals), Usage()),
         is_resumed=is_resumed,
     )
 
 
-def _result(session: Session, journal: Journal, run_dir: Path, elapsed_s: float) -> RunResult:
+def _result(session: Session, journals: Sequence[Journal], run_dir: Path, elapsed_s: float) -> RunResult:
     accounts = session.demand.classes
     is_complete = all(a.is_met for a in accounts.values())
     starved = [a for a in accounts.values() if a.is_starved and not a.is_met]
     reason, hint, exit_code = session.stop.reason, session.stop.hint, 0
-    is_pilot = session.demand.is_used_up
+    is_pilot = session.is_pilot_over
     if is_complete:
         reason, hint = "", None
     elif session.stop.kind is not None:
@@ -209,9 +210,7 @@ def _result(session: Session, journal: Journal, run_dir: Path, elapsed_s: float)
     elif starved:
         exit_code = STARVED_EXIT
         reason = "; ".join(
-            f"class '{a.label}' starved: {a.accepted} of {a.target} rows, "
-            f"the last {len(a.recent)} answers brought {sum(a.recent)}"
-            for a in starved
+            f"class '{a.label}' starved: {a.accepted} of {a.target} rows, {_why_starved(a, session)}" for a in starved
         )
         hint = "look at the rejections (`synthgen status`), then change the prompt, the checks or starvation.patience"
     return RunResult(
@@ -222,9 +221,19 @@ def _result(session: Session, journal: Journal, run_dir: Path, elapsed_s: float)
         exit_code=exit_code,
         accepted={label: a.accepted for label, a in accounts.items()},
         targets={label: a.target for label, a in accounts.items()},
-        requests=journal.answers(),
-        rejected=journal.rejected_counts(),
-        failed=journal.failed_count(),
-        usage=journal.usage(),
+        requests=sum(journal.answers() for journal in journals),
+        rejected=rejected_in_all(journals),
+        failed=sum(journal.failed_count() for journal in journals),
+        usage=sum((journal.usage() for journal in journals), Usage()),
         elapsed_s=elapsed_s,
     )
+
+
+def _why_starved(account: ClassDemand, session: Session) -> str:
+    """Where the yield collapsed: here, or in the first stage before that gave the class up."""
+    for lane in session.lanes[:-1]:
+        before = lane.demand.classes[account.label]
+        if before.is_starved and not account.has_collapsed():
+            name = lane.blueprint.stage.name
+            return f"the last {len(before.recent)} answers of stage '{name}' brought {sum(before.recent)}"
+    return f"the last {len(account.recent)} answers brought {sum(account.recent)}"

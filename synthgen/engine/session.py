@@ -1,62 +1,55 @@
 """One process's work on a run: the task group in which asking, judging, committing and stopping meet.
 
-dispatcher -> journal -> row judge -> pool judge (own thread) -> committer
-                 ^------------------- reload (what earlier sessions left undecided)
+Owns what a run's stages share: endpoints, budget, the encoder's thread, the deadline, the signals. Each stage is a
+`Lane`; the last one's rows are the run's, and it says when the run is done.
 """
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
-import functools
-import heapq
 import signal
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import replace
+from functools import partial
 
 import anyio
 
-from synthgen.engine.blueprint import Blueprint, SlotMaker
+from synthgen.engine.blueprint import Blueprint
 from synthgen.engine.breaker import Breaker
 from synthgen.engine.budget import Budget, Spend, seconds_until
 from synthgen.engine.clock import loop_clock, loop_time
-from synthgen.engine.commit import Committer
-from synthgen.engine.demand import ClassDemand, Demand
-from synthgen.engine.dispatch import Dispatcher, Work
+from synthgen.engine.demand import Allowance, Demand
+from synthgen.engine.dispatch import Dispatcher
 from synthgen.engine.endpoint import Endpoint
-from synthgen.engine.evaluate import Landed, PoolJudge, RowJudge
-from synthgen.engine.events import ClassStarved, Draining, Observer
+from synthgen.engine.evaluate import RowJudge
+from synthgen.engine.events import Draining, Observer
+from synthgen.engine.lane import Lane
 from synthgen.engine.limits import EndpointLimits
-from synthgen.engine.pools import PoolBuilder, vectors_by_label
+from synthgen.engine.pools import EncoderRoom
 from synthgen.engine.prices import require_price
-from synthgen.engine.retry import RetryPolicy, Tries
+from synthgen.engine.retry import RetryPolicy
 from synthgen.engine.signal import Signal
+from synthgen.engine.sources import Sources, load_sources
+from synthgen.engine.stages import stage_observer
 from synthgen.engine.stop import Stop, StopKind
-from synthgen.engine.writer import JournalWriter
-from synthgen.errors import JobError
 from synthgen.job import Job, ModelConfig
-from synthgen.journal import Journal, vector_digests
+from synthgen.journal import Journal
 from synthgen.providers.protocol import Provider
-from synthgen.records import Completion, Slot
 
 LEAST_WINDOW = 1024
 WINDOW_A_REQUEST_IN_FLIGHT = 16
-RELOAD_BATCH = 64
 DEADLINE_LOOK_S = 0.5
-POOL_BATCH = 16
 
 
 class Session:
     """Works on a run until it is done or stopped.
 
     Args:
-        blueprint: The job.
-        providers: One for each endpoint of each group, in the groups' order; None works offline: what the journal
-            holds is judged in slot order until a slot has no answer, and nothing is asked.
-        journal: Open for writing; the caller holds the run's lock.
-        row_judge: The row judge.
+        blueprint: The job's last stage.
+        providers: One for each endpoint of each group, in the groups' order; None works offline: what the journals
+            hold is judged in slot order until a slot has no answer, and nothing is asked.
+        journals: One for each stage, open for writing, the run's own last; the caller holds the run's lock.
+        row_judges: One for each stage.
         observe: Told of everything.
         pilot: Answers to ask for before the session stops; None for as many as it takes.
     """
@@ -65,54 +58,63 @@ class Session:
         self,
         blueprint: Blueprint,
         providers: Sequence[Sequence[Provider]] | None,
-        journal: Journal,
-        row_judge: RowJudge,
+        journals: Sequence[Journal],
+        row_judges: Sequence[RowJudge],
         observe: Observer,
         *,
         pilot: int | None = None,
     ) -> None:
         self._blueprint, self._providers = blueprint, providers or ()
         self._is_offline = providers is None
-        self._journal, self._row_judge, self._observe = journal, row_judge, observe
-        self._order = blueprint.order
+        self._journal, self._observe = journals[-1], observe
         self._changed = Signal()
         self.stop = Stop(self._changed)
-        self._writer = JournalWriter(journal)
-        self._encoding = ThreadPoolExecutor(max_workers=1, thread_name_prefix="encoder")
+        self._room = EncoderRoom()
+        self._allowance = Allowance() if pilot is None else Allowance(pilot)
         self._endpoints = _endpoints(blueprint, providers) if providers is not None else []
         most_in_flight = _most_in_flight(blueprint, providers) if providers is not None else 0
-        window = max(LEAST_WINDOW, WINDOW_A_REQUEST_IN_FLIGHT * most_in_flight)
-        self.demand = Demand(self._order, self._accounts(), window=window, most=pilot)
-        self._window = window
-        self._spent = Spend(journal.answers(), journal.usage()) + Spend(*journal.losses_total())
-        self._has_kept_vectors = journal.has_row_vectors()
-        self._stored = self._stored_slots()
-        self._train_rows = {row.id: row for row in blueprint.train.rows}
-        self._unjudged: list[tuple[int, Landed]] = []
-        self._slots: SlotMaker
+        self._window = max(LEAST_WINDOW, WINDOW_A_REQUEST_IN_FLIGHT * most_in_flight)
+        self._spent = sum((_spent(journal) for journal in journals), Spend())
+        self.lanes = self._make_lanes(journals, row_judges)
         self._dispatcher: Dispatcher | None = None
-        self._committer: Committer | None = None
         self._is_drained = False
+
+    @property
+    def demand(self) -> Demand:
+        """Of the last stage: what the run is for."""
+        return self.lanes[-1].demand
+
+    @property
+    def is_pilot_over(self) -> bool:
+        """Whether a pilot has asked all it may."""
+        return self._allowance.left <= 0
 
     @property
     def has_drained(self) -> bool:
         """Whether all it sent is accounted for in the journal; False where it was broken off."""
         return self._dispatcher is None or self._is_drained
 
-    def _accounts(self) -> Mapping[str, ClassDemand]:
-        """The classes' accounts, as earlier sessions left them."""
-        blueprint, starvation = self._blueprint, self._blueprint.job.starvation
-        accepted, committed = self._journal.accepted_counts(), self._journal.committed_counts()
-        accounts = {}
-        for label, target in blueprint.targets.items():
-            account = ClassDemand(label, target, blueprint.items, starvation)
-            account.resume(
-                accepted=accepted.get(label, 0),
-                committed=committed.get(label, 0),
-                recent=self._journal.recent_yields(label, last=starvation.patience),
+    def _make_lanes(self, journals: Sequence[Journal], row_judges: Sequence[RowJudge]) -> list[Lane]:
+        lanes: list[Lane] = []
+        for blueprint, journal, row_judge in zip(self._blueprint.stages, journals, row_judges, strict=True):
+            sources = Sources(blueprint.targets, copies=blueprint.stage.copies) if lanes else None
+            lane = Lane(
+                blueprint,
+                journal,
+                row_judge,
+                window=self._window,
+                allowance=self._allowance,
+                sources=sources,
+                stop=self.stop,
+                changed=self._changed,
+                observe=self._observe if blueprint.is_last else stage_observer(blueprint, self._observe),
+                is_offline=self._is_offline,
             )
-            accounts[label] = account
-        return accounts
+            if lanes:
+                lanes[-1].feed(lane)
+                lane.receive(load_sources(lanes[-1].journal, blueprint.targets))
+            lanes.append(lane)
+        return lanes
 
     # --- the task group ----------------------------------------------------------------------------------------
 
@@ -127,13 +129,15 @@ class Session:
         Cancellation: leaves at once; everything durable stays, what was in flight is asked again on resume.
         """
         async with AsyncExitStack() as stack:
-            stack.callback(self._writer.close)
-            stack.callback(self._encoding.shutdown, wait=False, cancel_futures=True)
+            for lane in self.lanes:
+                stack.callback(lane.writer.close)
+            stack.callback(self._room.close)
             for group in self._providers:
                 for provider in group:
                     await stack.enter_async_context(provider)
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._writer.run)
+                for lane in self.lanes:
+                    tasks.start_soon(lane.writer.run)
                 tasks.start_soon(self._watch_signals, tasks.cancel_scope)
                 if not self._is_offline:
                     tasks.start_soon(self._watch_deadline)
@@ -141,204 +145,55 @@ class Session:
                 tasks.cancel_scope.cancel()
 
     async def _work(self, tasks: anyio.abc.TaskGroup) -> None:
-        self._give_up_collapsed()
+        for lane in self.lanes:
+            lane.give_up_collapsed()
         if self.demand.head() is None:
             self.stop.finish()
             return
-        builder = PoolBuilder(self._blueprint, self._writer, self._encoding, self._observe)
-        if self._blueprint.needs_vectors_to_plan:
-            pools = await self._build_unless_stopped(builder)
-            if pools is not None:
-                self._start_asking(tasks, self._slot_maker(builder))
-        else:
-            self._start_asking(tasks, self._blueprint.slot_maker())
-            pools = await self._build_unless_stopped(builder)
-        if pools is not None:
-            await self._commit(pools, tasks)
+        async with anyio.create_task_group() as working:
+            start_asking = partial(self._start_asking, tasks)
+            for lane in self.lanes[:-1]:
+                working.start_soon(lane.work, self._room, tasks, start_asking, self._is_over)
+            await self.lanes[-1].work(self._room, tasks, start_asking, self._is_over)
+            if not self.stop.is_set:
+                self.stop.finish()
         await self._drain()
-        await self._writer.flush()
+        for lane in self.lanes:
+            await lane.writer.flush()
         self._is_drained = True
         if self.stop.error is not None:
             raise self.stop.error
 
-    async def _commit(self, pools: PoolJudge, tasks: anyio.abc.TaskGroup) -> None:
-        """Judge and commit until every class is done or the run is stopped."""
-        self._committer = Committer(
-            demand=self.demand,
-            dedup=pools.dedup,
-            writer=self._writer,
-            observe=self._observe,
-        )
-        tasks.start_soon(self._judge_pools, pools, self._committer)
-        while not self.stop.is_set:
-            if self.demand.head() is None:
-                self.stop.finish()
-            elif self._committer.commit_ready():
-                self._changed.notify()
-                await anyio.lowlevel.checkpoint()
-            elif self._is_offline and self.demand.is_head_missing():
-                self.stop.finish()
-            elif self.demand.is_used_up and self.demand.is_head_missing():
-                self.stop.set(StopKind.BUDGET, "the pilot is over")
-            else:
-                await self._changed.wait()
-
-    async def _build_unless_stopped(self, builder: PoolBuilder) -> PoolJudge | None:
-        """Build the pools while requests are out; None where the run was stopped first."""
-        pools: PoolJudge | None = None
-
-        async def build() -> None:
-            nonlocal pools
-            try:
-                pools = await builder.build()
-            except JobError as error:
-                self.stop.fail(error)
-            self._changed.notify()
-
-        async with anyio.create_task_group() as building:
-            building.start_soon(build)
-            while pools is None and not self.stop.is_set:
-                await self._changed.wait()
-            building.cancel_scope.cancel()
-        return pools
-
-    def _start_asking(self, tasks: anyio.abc.TaskGroup, slots: SlotMaker) -> None:
-        self._slots = slots
-        tasks.start_soon(self._reload)
-        if self._is_offline:
-            return
+    def _start_asking(self, tasks: anyio.abc.TaskGroup, lane: Lane) -> None:
         job = self._blueprint.job
-        self._dispatcher = Dispatcher(
-            demand=self.demand,
-            slots=slots,
-            endpoints=self._endpoints,
-            retry=RetryPolicy(job.retry),
-            budget=Budget(job.budget, spent=self._spent),
-            writer=self._writer,
-            stop=self.stop,
-            changed=self._changed,
-            observe=self._observe,
-            on_answer=self._on_answer,
-            on_failed=self._on_failed,
-        )
-        for endpoint in self._endpoints:
-            tasks.start_soon(self._dispatcher.serve, endpoint, tasks)
+        if self._dispatcher is None:
+            self._dispatcher = Dispatcher(
+                endpoints=self._endpoints,
+                retry=RetryPolicy(job.retry),
+                budget=Budget(job.budget, spent=self._spent),
+                writer=self.lanes[-1].writer,
+                stop=self.stop,
+                changed=self._changed,
+                observe=self._observe,
+            )
+            for endpoint in self._endpoints:
+                tasks.start_soon(self._dispatcher.serve, endpoint, tasks)
+        lane.serve_by(self._dispatcher)
+        self._dispatcher.ask_for(lane, lane.blueprint.served_by)
 
-    def _slot_maker(self, builder: PoolBuilder) -> SlotMaker:
-        assert builder.train_vectors is not None
-        return self._blueprint.slot_maker(vectors_by_label(self._blueprint, builder.train_vectors))
+    def _is_over(self) -> bool:
+        """Asked by a lane that cannot go on: whether nothing will come any more."""
+        if self._is_offline:
+            return self._are_stuck()
+        if not self.is_pilot_over or self._dispatcher is None or self._dispatcher.has_work or not self._are_stuck():
+            return False
+        self.stop.set(StopKind.BUDGET, "the pilot is over")
+        return True
 
-    # --- answers -----------------------------------------------------------------------------------------------
-
-    def _on_answer(self, work: Work, completion: Completion) -> None:
-        self._judge_row(work.slot, work, completion)
-
-    def _judge_row(self, slot: Slot, work: Work, completion: Completion) -> None:
-        landed, complaint = self._row_judge.judge(slot, completion)
-        can_reask = slot.request.prompt.messages and completion.step < self._blueprint.job.retry.max_reasks
-        self.demand.classes[slot.label].note_read(slot.ordinal)
-        if complaint is None or not can_reask:
-            self._land(landed)
-        elif self._dispatcher is not None and not self.stop.is_set:
-            self._dispatcher.ask_again(work, completion.text, complaint)
-        else:  # judged as it is, it would stand where an undisturbed run has the answer to the re-ask
-            self.demand.classes[slot.label].note_withdrawn(slot.ordinal)
-            self._changed.notify()
-
-    def _on_failed(self, slot: Slot) -> None:
-        self._land(Landed(slot, (), is_failed=True))
-
-    def _land(self, landed: Landed) -> None:
-        slot = landed.slot
-        self.demand.classes[slot.label].note_landed(slot.ordinal, landed.survivors)
-        heapq.heappush(self._unjudged, (self._order.place(slot.label, slot.ordinal), landed))
-        self._changed.notify()
-
-    async def _judge_pools(self, pools: PoolJudge, committer: Committer) -> None:
-        """Hand survivors to the encoder's thread, those that are judged first first."""
-        loop = asyncio.get_running_loop()
-        while True:
-            batch = [heapq.heappop(self._unjudged)[1] for _ in range(min(POOL_BATCH, len(self._unjudged)))]
-            if not batch:
-                await self._changed.wait()
-                continue
-            batch = [landed for landed in batch if self.demand.classes[landed.slot.label].is_open]
-            alive = [landed for landed in batch if landed.survivors]
-            kept = await self._kept_vectors(pools, alive)
-            work = functools.partial(_judge_all, pools, alive, kept)
-            if pools.encoder is None:  # quick, and others have their turn in between
-                judged = iter(work())
-                await asyncio.sleep(0)
-            else:
-                judged = iter(await loop.run_in_executor(self._encoding, work))
-            for landed in batch:
-                final = next(judged) if landed.survivors else landed
-                account = self.demand.classes[landed.slot.label]
-                if landed.slot.ordinal in account.waiting:
-                    account.note_landed(landed.slot.ordinal, final.survivors)
-                committer.land(final)
-            self._changed.notify()
-
-    async def _kept_vectors(self, pools: PoolJudge, alive: Sequence[Landed]) -> Mapping[str, bytes]:
-        """What an earlier judging of these slots encoded."""
-        encoder = pools.encoder
-        if not self._has_kept_vectors or encoder is None:
-            return {}
-        encoded = [pools.judge_texts(landed).surviving_texts for landed in alive]
-        digests = [digest for texts in encoded for digest in vector_digests(texts)]
-        return await self._writer.call(lambda: self._journal.row_vectors(encoder.identity, digests))
-
-    # --- earlier sessions --------------------------------------------------------------------------------------
-
-    def _stored_slots(self) -> list[tuple[int, str, int, bool]]:
-        """Slots that have an answer or a final failure but no decision: place, class, ordinal, is failed."""
-        found: list[tuple[int, str, int, bool]] = []
-        for label, account in self.demand.classes.items():
-            answered, failed = self._journal.undecided(label, since=account.committed)
-            fates = {**dict.fromkeys(answered, False), **dict.fromkeys(failed, True)}
-            found += [(self._order.place(label, ordinal), label, ordinal, fate) for ordinal, fate in fates.items()]
-        for _, label, ordinal, _ in found:
-            self.demand.classes[label].note_stored(ordinal)
-        return sorted(found)
-
-    async def _reload(self) -> None:
-        """Judge what earlier sessions paid for and did not judge. Asks for nothing but the re-ask a crash cut off."""
-        for start in range(0, len(self._stored), RELOAD_BATCH):
-            batch = [s for s in self._stored[start : start + RELOAD_BATCH] if self.demand.classes[s[1]].is_open]
-            while self._backlog() > self._window and not self.stop.is_set:
-                await self._changed.wait()
-            answers = await self._writer.call(lambda b=batch: [self._journal.completions(x[1], x[2]) for x in b])  # type: ignore[misc]
-            for (_, label, ordinal, is_failed), completions in zip(batch, answers, strict=True):
-                try:
-                    slot = self._slots.make(label, ordinal)
-                except JobError as error:  # a template that fails for some slots only; calls may be out
-                    self.stop.fail(error)
-                    return
-                if is_failed or not completions:
-                    self._on_failed(slot)
-                    continue
-                last = completions[-1]
-                slot = slot if slot.id == last.slot_id else self._as_asked(slot, last)
-                self._judge_row(slot, Work(slot, last.step, slot.request, Tries(loop_time())), last)
-
-    def _as_asked(self, slot: Slot, completion: Completion) -> Slot:
-        """A slot that was asked before the job changed: its old id, seeds and attributes."""
-        seeds = tuple(self._train_rows[i] for i in completion.draft.get("seeds", ()) if i in self._train_rows)
-        draft = replace(slot.draft, seeds=seeds, attributes=completion.draft.get("attributes", {}))
-        return replace(slot, id=completion.slot_id, draft=draft)
-
-    def _backlog(self) -> int:
-        return len(self._unjudged) + (self._committer.waiting if self._committer else 0)
+    def _are_stuck(self) -> bool:
+        return all(lane.is_stuck() for lane in self.lanes)
 
     # --- ending ------------------------------------------------------------------------------------------------
-
-    def _give_up_collapsed(self) -> None:
-        """Do not ask again for a class that an earlier session gave up, unless the job now has more patience."""
-        for account in list(self.demand.open_classes()):
-            if account.has_collapsed():
-                account.is_starved = True
-                recent = account.recent
-                self._observe(ClassStarved(account.label, account.accepted, account.target, len(recent), sum(recent)))
 
     async def _drain(self) -> None:
         """Let what was sent land: it is paid for."""
@@ -348,15 +203,15 @@ class Session:
             self._observe(Draining(why, dispatcher.in_flight))
         while dispatcher is not None and dispatcher.in_flight:
             await self._changed.wait()
-        while self._committer is not None and self._committer.commit_ready():
-            pass
+        for lane in self.lanes:
+            lane.commit_rest()
 
     async def _watch_deadline(self) -> None:
         """Stop asking so early that a slow answer still comes in time."""
         deadline = self._blueprint.job.budget.deadline
         if deadline is None:
             return
-        earlier = await self._writer.call(self._journal.sessions)
+        earlier = await self.lanes[-1].writer.call(self._journal.sessions)
         worked_s = sum(session.elapsed_s or 0.0 for session in earlier)
         until = loop_time() + seconds_until(deadline, now=dt.datetime.now(), worked_s=worked_s)
         while (left_s := until - loop_time() - self._drain_s()) > 0:  # noqa: ASYNC110 - it moves
@@ -377,8 +232,8 @@ class Session:
                 self.stop.set(StopKind.INTERRUPTED, f"interrupted by {signal.Signals(number).name}")
 
 
-def _judge_all(pools: PoolJudge, alive: Sequence[Landed], kept: Mapping[str, bytes]) -> list[Landed]:
-    return [pools.judge(landed, kept) for landed in alive]
+def _spent(journal: Journal) -> Spend:
+    return Spend(journal.answers(), journal.usage()) + Spend(*journal.losses_total())
 
 
 def _endpoints(blueprint: Blueprint, providers: Sequence[Sequence[Provider]]) -> list[Endpoint]:

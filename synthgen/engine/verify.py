@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +23,12 @@ from synthgen.engine.findings import MOST_SHOWN, Findings
 from synthgen.engine.pools import as_candidate, as_vector, assemble, stack, vectors_by_label
 from synthgen.engine.promises import audit_promises
 from synthgen.engine.recall import recall_blueprint
+from synthgen.engine.sources import Sources, load_sources
+from synthgen.engine.stages import found_stage_dirs
 from synthgen.errors import JobError, JournalError
 from synthgen.identity import content_id, row_id
 from synthgen.journal import ENCODER_KEY, Journal, StoredRow, StoredSlot, vector_digests
-from synthgen.records import Completion, Draft, Nearest, Prompt, Reason, Rejection, Request, Slot
+from synthgen.records import Completion, Draft, Nearest, Prompt, Reason, Rejection, Request, Slot, Source
 
 
 def verify_run(run_dir: Path) -> Findings:
@@ -35,18 +38,37 @@ def verify_run(run_dir: Path) -> Findings:
         JournalError: There is no run, or its file cannot be opened at all.
     """
     findings = Findings()
-    with contextlib.closing(Journal.read(run_dir)) as journal, journal.snapshot():
-        findings.checked["pages"] = journal.page_count()
+    before: Path | None = None
+    for folder in found_stage_dirs(run_dir):
+        _verify_stage(folder, before, findings)
+        if not findings.is_clean and findings.has_damage:
+            return findings
+        before = folder
+    return findings
+
+
+def _verify_stage(folder: Path, before: Path | None, findings: Findings) -> None:
+    """Check the journal of one stage, and with it that its slots follow from what the stage before accepted."""
+    with contextlib.ExitStack() as stack:
+        journal = stack.enter_context(contextlib.closing(Journal.read(folder)))
+        stack.enter_context(journal.snapshot())
+        findings.checked["pages"] += journal.page_count()
         for problem in journal.integrity_problems(at_most=MOST_SHOWN):
             findings.differ("file", "", problem, "a sound page")
-        if not findings.is_clean:
+            findings.has_damage = True
+        if findings.has_damage:
             findings.skipped.append("everything but the file: what a damaged file says of its rows proves nothing")
-            return findings
+            return
         blueprint = _recalled(journal, findings)
-        _Verifier(journal, blueprint, findings).run()
-        if blueprint is not None:
+        sources = None
+        if before is not None and blueprint is not None and blueprint.upstream is not None:
+            sources = Sources(blueprint.targets, copies=blueprint.stage.copies)
+            with contextlib.closing(Journal.read(before)) as feeding:
+                for source in load_sources(feeding, blueprint.targets):
+                    sources.add(source)
+        _Verifier(journal, blueprint, sources, findings).run()
+        if blueprint is not None and (blueprint.is_last or len(blueprint.targets) == 1):
             audit_promises(journal, blueprint, findings)
-    return findings
 
 
 def _recalled(journal: Journal, findings: Findings) -> Blueprint | None:
@@ -60,14 +82,17 @@ def _recalled(journal: Journal, findings: Findings) -> Blueprint | None:
 class _Verifier:
     """Walks the slots once, in commit order."""
 
-    def __init__(self, journal: Journal, blueprint: Blueprint | None, findings: Findings) -> None:
-        self._journal, self._findings = journal, findings
+    def __init__(
+        self, journal: Journal, blueprint: Blueprint | None, sources: Sources | None, findings: Findings
+    ) -> None:
+        self._journal, self._findings, self._sources = journal, findings, sources
+        self._is_last = blueprint is None or blueprint.is_last
         meta = journal.meta()
         self._targets: Mapping[str, int] = orjson.loads(meta["targets"])
         self._asked_before = int(meta.get(ASKED_BEFORE_KEY, journal.last_answer()))
         self._next: dict[str, int] = {}
         self._failed: dict[str, set[int]] = {}
-        self._deriver = _deriver(journal, blueprint, findings) if blueprint is not None else None
+        self._deriver = _deriver(journal, blueprint, sources, findings) if blueprint is not None else None
 
     def run(self) -> None:
         for slot in self._journal.slots():
@@ -77,7 +102,7 @@ class _Verifier:
             self._findings.differ("order", "", f"{strays:,} items of no slot", "none")
         for label, count in self._journal.accepted_counts().items():
             target = self._targets.get(label, 0)
-            if count > target:
+            if count > target and self._is_last:
                 self._findings.notes.append(
                     f"class '{label}': {count:,} rows accepted, {target:,} wanted: accepted under a higher target"
                 )
@@ -136,6 +161,9 @@ class _Verifier:
             return
         number = self._journal.answer_number(label, ordinal) if has_answer else None
         derived = None
+        if self._sources is not None and ordinal >= self._sources.available(label):
+            self._findings.differ("slot id", _name(label, ordinal), recorded, "no row of the stage before")
+            return
         if number is None or number > self._asked_before:
             derived = self._deriver.slot_id(label, ordinal)
         if derived is None:
@@ -154,14 +182,22 @@ class _Deriver:
         slots: Makes slots.
         judge: The row judge.
         pools: The pool judge, which knows the real rows and no accepted ones yet.
+        sources: What the stage before accepted; None for a first stage.
         findings: Told of differences.
     """
 
     def __init__(
-        self, blueprint: Blueprint, slots: SlotMaker, judge: RowJudge, pools: PoolJudge, findings: Findings
+        self,
+        blueprint: Blueprint,
+        slots: SlotMaker,
+        judge: RowJudge,
+        pools: PoolJudge,
+        sources: Sources | None,
+        findings: Findings,
     ) -> None:
         self._blueprint, self._slots, self._judge, self._pools = blueprint, slots, judge, pools
-        self._findings = findings
+        self._sources, self._findings = sources, findings
+        self._by_id: dict[str, dict[str, Source]] = {}
         self._train_rows = {row.id: row for row in blueprint.train.rows}
 
     def slot_id(self, label: str, ordinal: int) -> str | None:
@@ -170,7 +206,12 @@ class _Deriver:
 
     def compare(self, slot: StoredSlot, completion: Completion, name: str) -> None:
         """Judge one slot's answer anew and compare each item."""
-        landed, _ = self._judge.judge(self._as_asked(completion), completion)
+        asked = self._as_asked(completion)
+        if asked is None:
+            self._findings.differ("row", name, completion.draft.get("source"), "not accepted by the stage before")
+            self.follow_recorded(slot.rows)
+            return
+        landed, _ = self._judge.judge(asked, completion)
         if len(landed.items) != len(slot.rows):
             self._findings.differ("items", name, f"{len(slot.rows)} items", f"{len(landed.items)} in its answer")
             self.follow_recorded(slot.rows)
@@ -190,13 +231,14 @@ class _Deriver:
         """Take accepted rows as they are recorded, so that later ones are judged as they were."""
         for row in rows:
             if row.reason is None and (row.vector is not None or self._pools.encoder is None):
-                self._pools.dedup.accept(as_candidate(row), as_vector(row.vector))
+                self._pools.accepted(row.label).accept(as_candidate(row), as_vector(row.vector))
 
     def _compare_item(self, row: StoredRow, item: Judged, name: str) -> None:
         self._findings.checked["decisions"] += 1
-        rejection, nearest, _ = judge_among_accepted(self._pools.dedup, item)
+        accepted = self._pools.accepted(row.label)
+        rejection, nearest, _ = judge_among_accepted(accepted, item)
         if row.reason is None:
-            self._pools.dedup.accept(item.candidate, item.vector)
+            accepted.accept(item.candidate, item.vector)
         if row.text != item.candidate.text or row.fields != item.candidate.fields:
             self._findings.differ("text", name, row.text, item.candidate.text, item=row.item)
         recorded = None if row.reason == Reason.SURPLUS else row.reason
@@ -214,12 +256,24 @@ class _Deriver:
         """Whether it names a nearest row so far away that it is not looked for any more."""
         return nearest is None and bool(row.nearest) and row.nearest["similarity"] < self._pools.dedup.nearest_from
 
-    def _as_asked(self, completion: Completion) -> Slot:
-        """What of a slot its judging needs, from what the answer recorded of it."""
-        seeds = tuple(self._train_rows[i] for i in completion.draft.get("seeds", ()) if i in self._train_rows)
-        draft = Draft(completion.label, completion.ordinal, seeds, completion.draft.get("attributes", {}), 0, 0)
-        prompt = Prompt(output=self._blueprint.template.meta.output)
+    def _as_asked(self, completion: Completion) -> Slot | None:
+        """What of a slot its judging needs, from what the answer recorded of it; None where its row is not there."""
+        blueprint, label = self._blueprint, completion.label
+        draft = blueprint.draft_as_asked(
+            Draft(label, completion.ordinal, (), {}, 0, 0), completion.draft, self._train_rows
+        )
+        if blueprint.upstream is not None:
+            source = self._source(label, completion.draft.get("source"))
+            if source is None:
+                return None
+            draft = replace(draft, source=source)
+        prompt = Prompt(output=blueprint.template.meta.output)
         return Slot(completion.slot_id, draft, Request(prompt, {}))
+
+    def _source(self, label: str, row: object) -> Source | None:
+        if label not in self._by_id:
+            self._by_id[label] = self._sources.by_id(label) if self._sources is not None else {}
+        return self._by_id[label].get(str(row))
 
 
 class _Recorded:
@@ -232,11 +286,12 @@ class _Recorded:
         raise RuntimeError(f"{len(texts)} texts have no recorded vector")
 
 
-def _deriver(journal: Journal, blueprint: Blueprint, findings: Findings) -> _Deriver | None:
+def _deriver(journal: Journal, blueprint: Blueprint, sources: Sources | None, findings: Findings) -> _Deriver | None:
     """Everything that decisions follow from, without loading a model; None where vectors of real rows are missing."""
     judge = row_judge(blueprint)
     if not blueprint.needs_encoder:
-        return _Deriver(blueprint, blueprint.slot_maker(), judge, assemble(blueprint, None, None, None), findings)
+        slots = blueprint.slot_maker(None, sources)
+        return _Deriver(blueprint, slots, judge, assemble(blueprint, None, None, None), sources, findings)
     identity = journal.meta().get(ENCODER_KEY, "")
     stored = journal.vectors(identity)
     train, test = blueprint.train.rows, blueprint.test.rows if blueprint.test else ()
@@ -250,7 +305,7 @@ def _deriver(journal: Journal, blueprint: Blueprint, findings: Findings) -> _Der
     train_vectors, test_vectors = stack(train, stored, dimensions), stack(test, stored, dimensions)
     pools = assemble(blueprint, _Recorded(identity, dimensions), train_vectors, test_vectors)
     vectors = vectors_by_label(blueprint, train_vectors) if blueprint.needs_vectors_to_plan else None
-    return _Deriver(blueprint, blueprint.slot_maker(vectors), judge, pools, findings)
+    return _Deriver(blueprint, blueprint.slot_maker(vectors, sources), judge, pools, sources, findings)
 
 
 def _name(label: str, ordinal: int) -> str:

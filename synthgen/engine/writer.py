@@ -34,6 +34,7 @@ class JournalWriter:
         self._idle = anyio.Event()
         self._idle.set()
         self._changed = Signal()
+        self.on_idle: Callable[[], None] = lambda: None
 
     async def write(self, write: Write) -> None:
         """Queue `write` and return once it is durable.
@@ -55,6 +56,11 @@ class JournalWriter:
         self._idle = anyio.Event() if self._idle.is_set() else self._idle
         self._changed.notify()
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether everything queued is durable, and told."""
+        return self._idle.is_set()
+
     async def flush(self) -> None:
         """Until everything queued is durable."""
         await self._idle.wait()
@@ -74,6 +80,7 @@ class JournalWriter:
         while True:
             if not self._pending:
                 self._idle.set()
+                self.on_idle()
                 await self._changed.wait()
                 continue
             batch, self._pending = self._pending[:MAX_WRITES_A_COMMIT], self._pending[MAX_WRITES_A_COMMIT:]

@@ -23,6 +23,7 @@ from synthgen.job.model import (
     RefusalCheck,
     RepetitiveCheck,
     RetryConfig,
+    StageConfig,
     StarvationConfig,
 )
 from synthgen.job.override import override
@@ -51,6 +52,7 @@ __all__ = [
     "RefusalCheck",
     "RepetitiveCheck",
     "RetryConfig",
+    "StageConfig",
     "StarvationConfig",
     "override",
     "parse_job",

@@ -88,6 +88,7 @@ class ModelConfig(Strict):
         params: Sampling parameters, sent as they are (`temperature`, `max_tokens`, `top_p`, ...).
         timeout_s: Seconds one call may take.
         weight: Share of the slots among entries of different models.
+        stages: Stages it answers; empty for all that no other entry names.
         price: Overrides the built-in price table.
         transport: `http` is the fast path; `sdk` goes through the openai package.
     """
@@ -100,6 +101,7 @@ class ModelConfig(Strict):
     params: dict[str, Any] = Field(default_factory=dict)
     timeout_s: Annotated[float, Field(gt=0)] = 60.0
     weight: Annotated[float, Field(gt=0)] = 1.0
+    stages: list[str] = Field(default_factory=list)
     price: PriceConfig | None = None
     transport: Literal["http", "sdk"] = "http"
 
@@ -220,10 +222,13 @@ class DuplicateCheck(SimilarityCheck):
     Attributes:
         contrast: `keep` accepts a row whose only difference from its near neighbour is a negation or a number, and
             records the pair.
+        real: How far the real rows count: in all stages, or `exact`, where rows are made from real ones and stay near
+            them by intent.
     """
 
     check: Literal["duplicate"]
     contrast: Literal["keep"] | None = None
+    real: Literal["all", "exact"] = "all"
 
 
 class LeakageCheck(SimilarityCheck):
@@ -353,6 +358,58 @@ CheckConfig = Annotated[
 ]
 
 
+class StageConfig(Strict):
+    """One step of a recipe: where its slots come from, what they ask, and who judges what comes back.
+
+    Attributes:
+        name: Names its part of the run directory.
+        kind: `generate` writes rows after seeds; `transform` makes new texts of one source row; `respond` adds the
+            answer's fields to its source row; `judge` scores its source row, which passes or not. The source rows of a
+            first stage are the real ones, those of a later stage what the stage before accepted.
+        template: As `prompt.template`; None takes that, in a first stage.
+        prompt: The template's own text, written here instead of in a file.
+        items: Rows asked for in each answer.
+        copies: Slots for each source row; in a first stage real rows take turns for as long as rows are wanted.
+        schema: Fields of an item, or `module:Model`; None takes the job's in a first stage, else the text alone.
+        params: Laid over each model's own sampling parameters.
+        attributes: Values to combine over the slots, beside the job's own.
+        pass_: Of a judge: least score by field; `mean` bounds the mean of all numbers.
+        checks: Judges of its rows; None takes the job's, in a last stage.
+        when: Whether it takes part; recipes write an option here.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=40)]
+    kind: Literal["generate", "transform", "respond", "judge"] = "generate"
+    template: str | None = None
+    prompt: str | None = None
+    items: Annotated[int, Field(ge=1)] | None = None
+    copies: Annotated[int, Field(ge=1)] = 1
+    schema_: dict[str, FieldSpec] | str | None = Field(default=None, alias="schema")
+    params: dict[str, Any] = Field(default_factory=dict)
+    attributes: dict[str, Annotated[list[str], Field(min_length=1)]] = Field(default_factory=dict)
+    pass_: dict[str, float] = Field(default_factory=dict, alias="pass")
+    checks: list[CheckConfig] | None = None
+    when: bool = True
+
+    @field_validator("schema_", mode="before")
+    @classmethod
+    def _names_fields_or_model(cls, value: Any) -> Any:
+        return _schema(value)
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> StageConfig:
+        if self.template is not None and self.prompt is not None:
+            raise PydanticCustomError("prompt", "give either `template` or `prompt`")
+        if (self.kind == "judge") != bool(self.pass_):
+            message = "needs `pass: {field: least score}`" if self.kind == "judge" else "`pass` belongs to a judge"
+            raise PydanticCustomError("pass", "{text}", {"text": message})
+        if self.kind in ("judge", "respond") and not self.schema_:
+            raise PydanticCustomError("schema", "a stage that responds or judges needs `schema`, the answer's fields")
+        if self.kind in ("judge", "respond") and (self.items or 1) != 1:
+            raise PydanticCustomError("items", "a stage that responds or judges gives one row an answer")
+        return self
+
+
 class BudgetConfig(Strict):
     """What a run may spend, over all its resumes. None means no limit.
 
@@ -412,12 +469,15 @@ class Job(Strict):
 
     Attributes:
         name: Names the run's folder.
-        recipe: Brings prompt, output schema and checks; what stands in the file overrides it.
+        recipe: Brings prompt, output schema and checks; what stands in the file overrides it. A built-in name, a name
+            that an installed package brings, or the path of a recipe file.
+        options: What the recipe lets a job choose.
+        stages: Steps of the run, in order; an entry of the same name as one of the recipe's overrides what it writes.
         data: The real rows.
         targets: Accepted rows for each class, or one number where there is no label.
         balance_to: Tops every class up to this many real and synthetic rows together.
-        models: Endpoints.
-        prompt: How a slot becomes text.
+        models: Endpoints; none takes the recipe's, where it brings any.
+        prompt: How a slot of the first stage becomes text.
         schema: Fields of an item, or `module:Model` naming a pydantic model; None takes the recipe's one text field.
         attributes: Values to combine evenly over the slots, told to the template.
         descriptions: What each class means, told to the template.
@@ -432,10 +492,12 @@ class Job(Strict):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
     recipe: str = "balance"
+    options: dict[str, Any] = Field(default_factory=dict)
+    stages: Annotated[list[StageConfig], Field(min_length=1)] | None = None
     data: DataConfig
     targets: dict[str, int] | int | None = None
     balance_to: Annotated[int, Field(ge=1)] | None = None
-    models: Annotated[list[ModelConfig], Field(min_length=1)]
+    models: list[ModelConfig] = Field(default_factory=list)
     prompt: PromptConfig = PromptConfig()
     schema_: dict[str, FieldSpec] | str | None = Field(default=None, alias="schema")
     attributes: dict[str, Annotated[list[str], Field(min_length=1)]] = Field(default_factory=dict)
@@ -469,11 +531,7 @@ class Job(Strict):
     @field_validator("schema_", mode="before")
     @classmethod
     def _names_fields_or_model(cls, value: Any) -> Any:
-        if isinstance(value, str) and not re.fullmatch(r"[\w.]+:\w+", value):
-            raise PydanticCustomError("schema", "write fields, or `module:Model` naming a pydantic model")
-        if isinstance(value, Mapping) and not value:
-            raise PydanticCustomError("schema", "names no field")
-        return value
+        return _schema(value)
 
     @model_validator(mode="after")
     def _asks_for_something(self) -> Job:
@@ -484,6 +542,14 @@ class Job(Strict):
         if self.data.label is not None and isinstance(self.targets, int):
             raise PydanticCustomError("targets", "with `data.label` set, write `class: rows` for each class")
         return self
+
+
+def _schema(value: Any) -> Any:
+    if isinstance(value, str) and not re.fullmatch(r"[\w.]+:\w+", value):
+        raise PydanticCustomError("schema", "write fields, or `module:Model` naming a pydantic model")
+    if isinstance(value, Mapping) and not value:
+        raise PydanticCustomError("schema", "names no field")
+    return value
 
 
 def _is_count(value: Any) -> bool:

@@ -1,6 +1,7 @@
 """Single values of a job replaced from outside its file: `checks.duplicate.threshold=0.9`.
 
-Keys are dotted as messages write them. An entry of a list is named by its number, or, among checks, by the check.
+Keys are dotted as messages write them. An entry of a list is named by its number, or, among checks
+and stages, by its name.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from synthgen.errors import JobError
-from synthgen.job.model import Job
+from synthgen.job.model import CheckConfig, Job
 from synthgen.job.source import Loc, complaints, parse_yaml
 
 _HINT = "keys are those of the job file, dotted, and values YAML: --set checks.duplicate.threshold=0.9"
@@ -42,8 +43,14 @@ def override(job: Job, setting: str) -> Job:
         changed = Job.model_validate(tree)
     except ValidationError as error:
         raise JobError("\n".join(complaints(error, dict.fromkeys(_places(tree), 0), name)), hint=_HINT) from None
-    checks = None if changed.checks is None else [c for c in changed.checks if c.enabled]
-    return changed.model_copy(update={"checks": checks})
+    stages = changed.stages and [
+        stage.model_copy(update={"checks": _enabled(stage.checks)}) for stage in changed.stages
+    ]
+    return changed.model_copy(update={"checks": _enabled(changed.checks), "stages": stages})
+
+
+def _enabled(checks: list[CheckConfig] | None) -> list[CheckConfig] | None:
+    return None if checks is None else [check for check in checks if check.enabled]
 
 
 def _replace(node: Any, parts: list[str], value: Any, name: str) -> None:
@@ -70,7 +77,8 @@ def _index(entries: list[Any], part: str, name: str) -> int:
         if int(part) < len(entries):
             return int(part)
         raise JobError(f"{name}: there is no entry {part}, the last one is {len(entries) - 1}", hint=_HINT)
-    names = [str(entry["check"]) for entry in entries if isinstance(entry, dict) and "check" in entry]
+    kind = "check" if any(isinstance(entry, dict) and "check" in entry for entry in entries) else "name"
+    names = [str(entry[kind]) for entry in entries if isinstance(entry, dict) and kind in entry]
     if not names:
         raise JobError(f"{name}: '{part}' must be the number of an entry, 0 to {len(entries) - 1}", hint=_HINT)
     if names.count(part) > 1:
@@ -79,7 +87,8 @@ def _index(entries: list[Any], part: str, name: str) -> int:
     if part not in names:
         near = difflib.get_close_matches(part, names, n=1, cutoff=0.5)
         guess = f"; did you mean '{near[0]}'?" if near else ""
-        raise JobError(f"{name}: the run has no check '{part}'{guess} (it has: {', '.join(names)})", hint=_HINT)
+        what = "check" if kind == "check" else "stage"
+        raise JobError(f"{name}: the run has no {what} '{part}'{guess} (it has: {', '.join(names)})", hint=_HINT)
     return names.index(part)
 
 

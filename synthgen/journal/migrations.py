@@ -92,6 +92,10 @@ MIGRATIONS: tuple[str, ...] = (
         reviewer TEXT NOT NULL, row_id TEXT NOT NULL, act TEXT NOT NULL, note TEXT, at REAL NOT NULL
     );
     """,
+    """
+    -- Answers of a later stage stand under negative numbers while the row they were made from has no place (`parked`).
+    CREATE INDEX completions_parked ON completions (label, ordinal) WHERE ordinal < 0;
+    """,
 )
 OLDEST_READABLE = 2  # what later steps added can be missed by whoever only looks
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from synthgen.errors import JournalError
-from synthgen.journal import kept, sessions, verdicts
+from synthgen.journal import kept, parked, sessions, verdicts
 from synthgen.journal.batches import insert_many
 from synthgen.journal.entries import (
     AcceptedMark,
@@ -202,6 +202,22 @@ class Journal:
         """Drop everything that can be recomputed from the answers. The answers stay, and so do the rows' vectors."""
         with self._transaction():
             self._forget(since=0)
+
+    def park(self) -> None:
+        """Drop every decision and put every answer aside: those of a later stage, whose rows may lose their places."""
+        with self._transaction():
+            self._forget(since=0)
+            parked.park(self._db)
+
+    def parked(self) -> dict[parked.Origin, int]:
+        """Where answers were put aside, by class, row and which of its slots."""
+        with _translated(self.path):
+            return parked.parked(self._db)
+
+    def take_back(self, label: str, place: int, ordinal: int) -> None:
+        """Let an answer that was put aside stand under its row's new place."""
+        with self._transaction():
+            parked.take_back(self._db, label, place, ordinal)
 
     def reopen_failed(self, labels: Iterable[str]) -> int:
         """Drop the failures of some classes, so that their slots are asked again; how many there were.

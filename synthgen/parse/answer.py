@@ -46,7 +46,13 @@ class ParsedAnswer:
 
 
 def parse_answer(
-    text: str, *, finish_reason: str, output: OutputKind, model: type[BaseModel], text_field: str
+    text: str,
+    *,
+    finish_reason: str,
+    output: OutputKind,
+    model: type[BaseModel],
+    text_field: str,
+    needs_text: bool = True,
 ) -> ParsedAnswer:
     """Split an answer into items and judge each against the schema.
 
@@ -57,6 +63,7 @@ def parse_answer(
             where sloppy; `text` is one item; `lines` is one item a line.
         model: What an item must look like.
         text_field: The field that holds the row's text: where a plain text, a line or a bare string goes.
+        needs_text: Whether an item without a text there is of no use.
     """
     if len(text) > MAX_ANSWER_CHARS:
         problem = f"the answer has {len(text)} characters, more than {MAX_ANSWER_CHARS}"
@@ -64,7 +71,9 @@ def parse_answer(
     is_cut = finish_reason.casefold() in _CUT
     shape = Shape(_names(model).keys(), text_field)
     found = find_items(text, output=output, is_cut=is_cut, shape=shape)
-    items = tuple(_judged(f, model, text_field) for f in found[:MAX_ITEMS]) or (_nothing(text, is_cut, output),)
+    items = tuple(_judged(f, model, text_field, needs_text) for f in found[:MAX_ITEMS]) or (
+        _nothing(text, is_cut, output),
+    )
     if len(found) > MAX_ITEMS:
         problem = f"the answer holds {len(found)} items; those after {MAX_ITEMS} are not looked at"
         return ParsedAnswer((*items, _rejected(Reason.MALFORMED, [problem], text)))
@@ -79,10 +88,10 @@ def _nothing(text: str, is_cut: bool, output: OutputKind) -> ParsedItem:
     return _rejected(Reason.MALFORMED, [problem], text)
 
 
-def _judged(found: Found, model: type[BaseModel], text_field: str) -> ParsedItem:
+def _judged(found: Found, model: type[BaseModel], text_field: str, needs_text: bool) -> ParsedItem:
     if found.reason is not None:
         return _rejected(found.reason, [found.problem], found.source, found.value)
-    fields, problems = judge_item(found.value, model, text_field)
+    fields, problems = judge_item(found.value, model, text_field, needs_text=needs_text)
     if not problems:
         return ParsedItem(fields)
     return _rejected(Reason.INVALID, problems, found.source or _shown(found.value), found.value)

@@ -16,13 +16,16 @@ MAX_DEPTH = 64
 _FORBIDDEN = re.compile("[\0\ud800-\udfff]")
 
 
-def judge_item(value: Any, model: type[BaseModel], text_field: str) -> tuple[Fields, list[str]]:
+def judge_item(
+    value: Any, model: type[BaseModel], text_field: str, *, needs_text: bool = True
+) -> tuple[Fields, list[str]]:
     """The item's fields as plain JSON, or what is wrong with it; one of the two is empty.
 
     Args:
         value: A JSON value; a bare string is taken for the text of a row.
         model: What an item must look like.
-        text_field: The field that must come out as a string.
+        text_field: The field that a bare string is taken for.
+        needs_text: Whether that field must come out as a string.
     """
     value = {text_field: value} if isinstance(value, str) else value
     problems = list_unstorable(value)
@@ -37,9 +40,11 @@ def judge_item(value: Any, model: type[BaseModel], text_field: str) -> tuple[Fie
         return {}, [f"cannot be written as JSON: {error}"]
     except Exception as error:  # a validator of the user's own model met text that nobody foresaw; the run goes on
         return {}, [f"the schema's own validator failed: {type(error).__name__}: {error}"]
-    if not isinstance(fields.get(text_field), str):
+    text = fields.get(text_field)
+    if isinstance(text, str):
+        fields[text_field] = text.strip()
+    elif needs_text:
         return {}, [f"{text_field}: is not a string"]
-    fields[text_field] = fields[text_field].strip()
     return fields, []
 
 

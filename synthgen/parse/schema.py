@@ -94,7 +94,7 @@ def _searches(pattern: str) -> Callable[[str], str]:
     return search
 
 
-def answer_schema(model: type[BaseModel], *, items: int | None = None) -> dict[str, Any]:
+def answer_schema(model: type[BaseModel], *, items: int | None = None, is_single: bool = False) -> dict[str, Any]:
     """The JSON schema of a whole answer, `{"items": [...]}`, in the subset that every server takes.
 
     References are inlined, no key may be added, every property is required and the optional ones may be null, as
@@ -103,6 +103,7 @@ def answer_schema(model: type[BaseModel], *, items: int | None = None) -> dict[s
     Args:
         model: One item: from `item_model`, or the user's own.
         items: How many items are asked for; told in words only.
+        is_single: Whether an answer is one item by itself, in no list.
 
     Raises:
         JobError: The model holds something the subset cannot say: a free mapping, `Any`, a tuple, recursion.
@@ -114,6 +115,8 @@ def answer_schema(model: type[BaseModel], *, items: int | None = None) -> dict[s
     item = _plain(whole, whole.get("$defs", {}), (model.__name__,))
     if item.get("type") != "object":
         raise JobError(f"the schema {model.__name__} is not an object", hint="make it a model with fields")
+    if is_single:
+        return item
     rows: dict[str, Any] = {"type": "array", "items": item}
     if items is not None:
         rows["description"] = f"Exactly {items} item{'' if items == 1 else 's'}."

@@ -1,5 +1,5 @@
 """Templates: text with front matter in, chat turns or a text to continue out."""
 
-from synthgen.prompt.template import VARIABLES, Template, parse_template
+from synthgen.prompt.template import VARIABLES, SourceView, Template, parse_template, source_view
 
-__all__ = ["VARIABLES", "Template", "parse_template"]
+__all__ = ["VARIABLES", "SourceView", "Template", "parse_template", "source_view"]

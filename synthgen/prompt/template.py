@@ -30,7 +30,7 @@ from synthgen.errors import JobError
 from synthgen.job.model import Strict
 from synthgen.job.source import complaints, parse_yaml
 from synthgen.prompt.messages import COLLECTOR, MessageExtension
-from synthgen.records import Message, OutputKind, Prompt, Row
+from synthgen.records import Message, OutputKind, Prompt, Row, Source
 
 VARIABLES: Mapping[str, str] = {
     "label": "class to write for; empty where the job has none",
@@ -43,10 +43,32 @@ VARIABLES: Mapping[str, str] = {
     "instructions": "the job's own extra words; may be empty",
     "schema_hint": "the JSON shape of the answer, on one line",
     "fields": "names of an item's fields",
+    "source": "the row a slot works on, with .text, .label and its fields; not where a stage generates from seeds",
+    "options": "what the recipe lets a job choose, by name",
 }
 
 
 _SEED_ATTRIBUTES = frozenset({"text", "label", "id"})
+
+
+class SourceView:
+    """A source row as templates see it: fields under their own names, whatever these are."""
+
+    __slots__ = ("_fields",)
+
+    def __init__(self, fields: Mapping[str, Any]) -> None:
+        self._fields = fields
+
+    def __getitem__(self, name: str) -> Any:
+        return self._fields[name]
+
+    def __repr__(self) -> str:
+        return f"the source row (it has: {', '.join(self._fields)})"
+
+
+def source_view(source: Source) -> SourceView:
+    """A row for templates; a field called `text` or `label` hides the row's own."""
+    return SourceView({"text": source.text, "label": source.label, "id": source.id, **source.fields})
 
 
 class FrontMatter(Strict):
@@ -78,7 +100,7 @@ class Template:
         """The prompt for one slot.
 
         Args:
-            values: A value for every name in `VARIABLES`.
+            values: A value for every name in `VARIABLES`; `source` only where there is one.
 
         Raises:
             JobError: The body uses something undefined or forbidden, names its line, and what there is.
@@ -88,6 +110,7 @@ class Template:
             text = self.body.render({**values, COLLECTOR: collected}).strip("\n")
         except (UndefinedError, SecurityError, TemplateError, TypeError, ValueError, ArithmeticError) as error:
             said = str(error).replace("'synthgen.records.Row object'", "a seed (it has .text, .label and .id)")
+            said = said.replace(f"'{SourceView.__module__}.SourceView object'", repr(values.get("source")))
             raise JobError(f"{self._where(error)}: {said}", hint=_variables_hint()) from None
         if self.meta.mode == "continue":
             return Prompt(text=text, output=self.meta.output, stop=tuple(self.meta.stop))

@@ -27,6 +27,10 @@ _FORMATS: Mapping[str, Callable[[Dice], str]] = {
 }
 
 
+_AT_LEAST = re.compile(r"\bat least (-?\d+(?:\.\d+)?)")
+_AT_MOST = re.compile(r"\bat most (-?\d+(?:\.\d+)?)")
+
+
 class SchemaWriter:
     """Builds one answer.
 
@@ -156,9 +160,16 @@ def _merge(schema: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
+def _told(pattern: re.Pattern[str], description: str) -> float | None:
+    """A bound that stands in the words beside a number, where strict servers allow no keyword for it."""
+    found = pattern.search(description)
+    return None if found is None else float(found[1]) if "." in found[1] else int(found[1])
+
+
 def _bounds(schema: Mapping[str, Any], step: float) -> tuple[float, float]:
     """Both ends allowed; 100 steps of room where one end is open."""
-    low, high = schema.get("minimum"), schema.get("maximum")
+    told = str(schema.get("description", ""))
+    low, high = schema.get("minimum", _told(_AT_LEAST, told)), schema.get("maximum", _told(_AT_MOST, told))
     above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
     if above is not None and (low is None or above >= low):
         low = above + step

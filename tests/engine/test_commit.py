@@ -19,7 +19,7 @@ class Sink:
     def __init__(self) -> None:
         self.written: list[Any] = []
 
-    def queue(self, write: Any) -> None:
+    def queue(self, write: Any, *, then: Any = None) -> None:
         self.written.append(write)
 
 
@@ -36,8 +36,8 @@ def test_slots_of_a_class_that_is_done_are_dropped() -> None:
     demand = Demand(
         Interleaving(targets), {k: ClassDemand(k, n, 1, StarvationConfig()) for k, n in targets.items()}, window=10
     )
-    sink = Sink()
-    committer = Committer(demand=demand, dedup=Deduplicator(None, None, None), writer=sink, observe=lambda _: None)  # type: ignore[arg-type]
+    sink, dedup = Sink(), Deduplicator(None, None, None)
+    committer = Committer(demand=demand, dedup=lambda _: dedup, writer=sink, observe=lambda _: None)  # type: ignore[arg-type]
     for ordinal in range(6):
         committer.land(landed("a", ordinal))
     committer.land(landed("b", 0))

@@ -99,7 +99,7 @@ def old_journal(folder: Path) -> None:
 def test_old_journal_opens_and_moves_on(tmp_path: Path) -> None:
     """A version 1 file keeps its answers and decisions and gains what version 2 has; looking at it says what to do."""
     old_journal(tmp_path)
-    with pytest.raises(JournalError, match="journal version 1, this synthgen reads 3"):
+    with pytest.raises(JournalError, match="journal version 1, this synthgen reads 4"):
         Journal.read(tmp_path)
     journal = Journal.create(tmp_path)
     assert (journal.answers(), journal.accepted_counts(), journal.failed_count()) == (1, {"late": 1}, 1)

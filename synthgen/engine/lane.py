@@ -1,0 +1,382 @@
+"""One stage at work: what is asked of it, its journal, its judges, and the rows it passes on.
+
+    dispatcher -> journal -> row judge -> pool judge (own thread) -> committer -> next lane's sources
+                     ^------------------- reload (what earlier sessions left undecided)
+
+A run of one stage has one lane. Lanes share endpoints, budget and the encoder's thread; each has a journal of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+
+import anyio
+
+from synthgen.engine.blueprint import Blueprint, SlotMaker
+from synthgen.engine.clock import loop_time
+from synthgen.engine.commit import Committer
+from synthgen.engine.demand import Allowance, ClassDemand, Demand, FeedingDemand
+from synthgen.engine.dispatch import Dispatcher, Work
+from synthgen.engine.evaluate import Landed, PoolJudge, RowJudge
+from synthgen.engine.events import ClassStarved, Observer
+from synthgen.engine.pools import EncoderRoom, PoolBuilder, vectors_by_label
+from synthgen.engine.retry import Tries
+from synthgen.engine.signal import Signal
+from synthgen.engine.sources import Sources
+from synthgen.engine.stop import Stop
+from synthgen.engine.writer import JournalWriter
+from synthgen.errors import JobError
+from synthgen.journal import Journal, vector_digests
+from synthgen.records import Candidate, Completion, Slot, Source
+
+RELOAD_BATCH = 64
+POOL_BATCH = 16
+
+
+class Lane:
+    """Asks, judges and commits for one stage.
+
+    Args:
+        blueprint: The stage.
+        journal: Its journal, open for writing.
+        row_judge: Its row judge.
+        window: Slots that may be asked ahead of the one judged next.
+        allowance: Slots that may still be asked, over all lanes.
+        sources: The rows it works on; None for a first stage. Those that the stage before accepted so far are in it.
+        stop: Told when the run cannot go on.
+        changed: Notified whenever anything that others wait for has changed.
+        observe: Told of everything.
+        is_offline: Whether nothing is asked: what the journal holds is judged until a slot has no answer.
+    """
+
+    def __init__(
+        self,
+        blueprint: Blueprint,
+        journal: Journal,
+        row_judge: RowJudge,
+        *,
+        window: int,
+        allowance: Allowance,
+        sources: Sources | None,
+        stop: Stop,
+        changed: Signal,
+        observe: Observer,
+        is_offline: bool,
+    ) -> None:
+        self.blueprint, self.journal, self.sources = blueprint, journal, sources
+        self.number = blueprint.number
+        self._row_judge, self._observe = row_judge, observe
+        self._order, self._window = blueprint.order, window
+        self._stop, self._changed, self._is_offline = stop, changed, is_offline
+        self.writer = JournalWriter(journal)
+        if is_offline or allowance.left < float("inf"):
+            self.writer.on_idle = changed.notify  # what was committed last may be what others wait for
+        self.demand = Demand(self._order, self._accounts(), window=window, most=allowance, is_ordered=blueprint.is_last)
+        self.next: Lane | None = None
+        self.slots: SlotMaker
+        self._has_kept_vectors = journal.has_row_vectors()
+        self._parked = journal.parked() if sources is not None else {}
+        self._incoming: deque[Source] = deque()
+        self._stored = self._stored_slots()
+        self._train_rows = {row.id: row for row in blueprint.train.rows}
+        self._unjudged: list[tuple[int, Landed]] = []
+        self._dispatcher: Dispatcher | None = None
+        self._committer: Committer | None = None
+
+    def _accounts(self) -> Mapping[str, ClassDemand]:
+        """The classes' accounts, as earlier sessions left them."""
+        blueprint, starvation = self.blueprint, self.blueprint.job.starvation
+        make = ClassDemand if blueprint.is_last else FeedingDemand
+        accepted, committed = self.journal.accepted_counts(), self.journal.committed_counts()
+        accounts = {}
+        for label, target in blueprint.targets.items():
+            account = make(label, target, blueprint.items, starvation, sources=self.sources)
+            account.resume(
+                accepted=accepted.get(label, 0),
+                committed=committed.get(label, 0),
+                recent=self.journal.recent_yields(label, last=starvation.patience),
+            )
+            accounts[label] = account
+        return accounts
+
+    def feed(self, following: Lane) -> None:
+        """Let `following` work on what this lane accepts, and this lane bring what that one needs."""
+        self.next = following
+        for label, account in self.demand.classes.items():
+            fed = following.demand.classes[label]
+            fed.feeder = account
+            if isinstance(account, FeedingDemand):
+                account.fed, account.copies = fed, following.blueprint.stage.copies
+        following.demand.on_change = self.demand.reconsider
+
+    # --- working -----------------------------------------------------------------------------------------------
+
+    def give_up_collapsed(self) -> None:
+        """Do not ask again for a class that an earlier session gave up, unless the job now has more patience."""
+        for account in list(self.demand.open_classes()):
+            if account.has_collapsed():
+                account.is_starved = True
+                recent = account.recent
+                self._observe(ClassStarved(account.label, account.accepted, account.target, len(recent), sum(recent)))
+
+    async def work(
+        self,
+        room: EncoderRoom,
+        tasks: anyio.abc.TaskGroup,
+        start_asking: Callable[[Lane], None],
+        is_over: Callable[[], bool],
+    ) -> None:
+        """Build the judges, have slots asked, and judge and commit until nothing is left to do or the run stops.
+
+        Args:
+            room: The encoder and the thread it works on.
+            tasks: Where what goes on beside it runs.
+            start_asking: Called once slots can be made.
+            is_over: Asked where nothing can be judged: whether nothing will come any more.
+        """
+        builder = PoolBuilder(self.blueprint, self.writer, room, self._observe)
+        if self.blueprint.needs_vectors_to_plan:
+            pools = await self._build_unless_stopped(builder)
+            if pools is not None:
+                assert builder.train_vectors is not None
+                vectors = vectors_by_label(self.blueprint, builder.train_vectors)
+                self._begin(self.blueprint.slot_maker(vectors, self.sources), tasks, start_asking)
+        else:
+            self._begin(self.blueprint.slot_maker(None, self.sources), tasks, start_asking)
+            pools = await self._build_unless_stopped(builder)
+        if pools is not None:
+            await self._commit(pools, room.thread, tasks, is_over)
+
+    def _begin(self, slots: SlotMaker, tasks: anyio.abc.TaskGroup, start_asking: Callable[[Lane], None]) -> None:
+        self.slots = slots
+        tasks.start_soon(self._look_back)
+        if not self._is_offline:
+            start_asking(self)
+
+    def serve_by(self, dispatcher: Dispatcher) -> None:
+        """From now on answers can be asked again."""
+        self._dispatcher = dispatcher
+
+    async def _build_unless_stopped(self, builder: PoolBuilder) -> PoolJudge | None:
+        """Build the pools while requests are out; None where the run was stopped first."""
+        pools: PoolJudge | None = None
+
+        async def build() -> None:
+            nonlocal pools
+            try:
+                pools = await builder.build()
+            except JobError as error:
+                self._stop.fail(error)
+            self._changed.notify()
+
+        async with anyio.create_task_group() as building:
+            building.start_soon(build)
+            while pools is None and not self._stop.is_set:
+                await self._changed.wait()
+            building.cancel_scope.cancel()
+        return pools
+
+    async def _commit(
+        self, pools: PoolJudge, thread: ThreadPoolExecutor, tasks: anyio.abc.TaskGroup, is_over: Callable[[], bool]
+    ) -> None:
+        """Judge and commit until every class is done or the run is stopped."""
+        self._committer = Committer(
+            demand=self.demand,
+            dedup=pools.accepted,
+            writer=self.writer,
+            observe=self._observe,
+            pass_on=self._pass_on if self.next is not None else None,
+        )
+        tasks.start_soon(self._judge_pools, pools, self._committer, thread)
+        while not self._stop.is_set:
+            if self._committer.commit_ready():
+                self._changed.notify()
+                await anyio.lowlevel.checkpoint()
+                continue
+            self._committer.close_dry()
+            if self.demand.head() is None or is_over():
+                return
+            await self._changed.wait()
+
+    def commit_rest(self) -> None:
+        """Judge what still came while the run was ending."""
+        while self._committer is not None and self._committer.commit_ready():
+            pass
+
+    def is_stuck(self) -> bool:
+        """Whether nothing can be judged here before something is asked, and nothing is on its way to the next stage."""
+        is_done = self.demand.head() is None or self.demand.is_stuck()
+        return is_done and not self._incoming and self.writer.is_idle
+
+    # --- answers -----------------------------------------------------------------------------------------------
+
+    def on_answer(self, work: Work, completion: Completion) -> None:
+        """Take in a durable answer."""
+        self._judge_row(work.slot, work, completion)
+
+    def on_failed(self, slot: Slot) -> None:
+        """Take in a slot that was given up."""
+        self._land(Landed(slot, (), is_failed=True))
+
+    def _judge_row(self, slot: Slot, work: Work, completion: Completion) -> None:
+        landed, complaint = self._row_judge.judge(slot, completion)
+        can_reask = slot.request.prompt.messages and completion.step < self.blueprint.job.retry.max_reasks
+        self.demand.classes[slot.label].note_read(slot.ordinal)
+        if complaint is None or not can_reask:
+            self._land(landed)
+        elif self._dispatcher is not None and not self._stop.is_set:
+            self._dispatcher.ask_again(work, completion.text, complaint)
+        else:  # judged as it is, it would stand where an undisturbed run has the answer to the re-ask
+            self.demand.classes[slot.label].note_withdrawn(slot.ordinal)
+            self._changed.notify()
+
+    def _land(self, landed: Landed) -> None:
+        slot = landed.slot
+        self.demand.classes[slot.label].note_landed(slot.ordinal, landed.survivors)
+        heapq.heappush(self._unjudged, (self._order.place(slot.label, slot.ordinal), landed))
+        self._changed.notify()
+
+    async def _judge_pools(self, pools: PoolJudge, committer: Committer, thread: ThreadPoolExecutor) -> None:
+        """Hand survivors to the encoder's thread, those that are judged first first."""
+        loop = asyncio.get_running_loop()
+        while True:
+            batch = [heapq.heappop(self._unjudged)[1] for _ in range(min(POOL_BATCH, len(self._unjudged)))]
+            if not batch:
+                await self._changed.wait()
+                continue
+            batch = [landed for landed in batch if self.demand.classes[landed.slot.label].is_open]
+            alive = [landed for landed in batch if landed.survivors]
+            kept = await self._kept_vectors(pools, alive)
+            work = partial(_judge_all, pools, alive, kept)
+            if pools.encoder is None:  # quick, and others have their turn in between
+                judged = iter(work())
+                await asyncio.sleep(0)
+            else:
+                judged = iter(await loop.run_in_executor(thread, work))
+            for landed in batch:
+                final = next(judged) if landed.survivors else landed
+                account = self.demand.classes[landed.slot.label]
+                if landed.slot.ordinal in account.waiting:
+                    account.note_landed(landed.slot.ordinal, final.survivors)
+                committer.land(final)
+            self._changed.notify()
+
+    async def _kept_vectors(self, pools: PoolJudge, alive: Sequence[Landed]) -> Mapping[str, bytes]:
+        """What an earlier judging of these slots encoded."""
+        encoder = pools.encoder
+        if not self._has_kept_vectors or encoder is None:
+            return {}
+        encoded = [pools.judge_texts(landed).surviving_texts for landed in alive]
+        digests = [digest for texts in encoded for digest in vector_digests(texts)]
+        return await self.writer.call(lambda: self.journal.row_vectors(encoder.identity, digests))
+
+    # --- rows of the stage before ------------------------------------------------------------------------------
+
+    def _pass_on(self, accepted: Sequence[Candidate]) -> None:
+        """Hand durable rows to the next stage."""
+        assert self.next is not None
+        self.next.receive([Source(c.id, c.text, c.label, c.fields) for c in accepted])
+
+    def receive(self, rows: Sequence[Source]) -> None:
+        """Rows that the stage before accepted, in their order."""
+        assert self.sources is not None
+        if self._parked or self._incoming:
+            self._incoming.extend(rows)
+        else:
+            for source in rows:
+                self.sources.add(source)
+                self.demand.reconsider(source.label)
+        self._changed.notify()
+
+    async def _take_in(self) -> None:
+        """Make slots of received rows; where one was asked before its row lost its place, its answer is taken back."""
+        sources = self.sources
+        assert sources is not None
+        while self._incoming:
+            source, first = self._incoming[0], sources.available(self._incoming[0].label)
+            taken = [first + copy for copy in range(sources.copies) if await self._take_back(source, first, copy)]
+            sources.add(source)
+            self._incoming.popleft()
+            self.demand.reconsider(source.label)
+            for ordinal in taken:
+                completions = await self.writer.call(partial(self.journal.completions, source.label, ordinal))
+                self._judge_stored(source.label, ordinal, completions, is_failed=False)
+            self._changed.notify()
+
+    async def _take_back(self, source: Source, first: int, copy: int) -> bool:
+        place = self._parked.pop((source.label, source.id, copy), None)
+        if place is None:
+            return False
+        await self.writer.call(partial(self.journal.take_back, source.label, place, first + copy))
+        self.demand.classes[source.label].note_stored(first + copy)
+        return True
+
+    async def _take_in_for_ever(self) -> None:
+        while True:
+            await self._take_in()
+            await self._changed.wait()
+
+    # --- earlier sessions --------------------------------------------------------------------------------------
+
+    def _stored_slots(self) -> list[tuple[int, str, int, bool]]:
+        """Slots that have an answer or a final failure but no decision: place, class, ordinal, is failed."""
+        found: list[tuple[int, str, int, bool]] = []
+        for label, account in self.demand.classes.items():
+            answered, failed = self.journal.undecided(label, since=account.committed)
+            fates = {**dict.fromkeys(answered, False), **dict.fromkeys(failed, True)}
+            found += [(self._order.place(label, ordinal), label, ordinal, fate) for ordinal, fate in fates.items()]
+        for _, label, ordinal, _ in found:
+            self.demand.classes[label].note_stored(ordinal)
+        return sorted(found)
+
+    async def _look_back(self) -> None:
+        """Take up what earlier sessions left, then rows as they come."""
+        if self.sources is not None:
+            await self._take_in()
+        await self._reload()
+        if self.sources is not None:
+            await self._take_in_for_ever()
+
+    async def _reload(self) -> None:
+        """Judge what earlier sessions paid for and did not judge. Asks for nothing but the re-ask a crash cut off."""
+        for start in range(0, len(self._stored), RELOAD_BATCH):
+            batch = [s for s in self._stored[start : start + RELOAD_BATCH] if self.demand.classes[s[1]].is_open]
+            while self._backlog() > self._window and not self._stop.is_set:
+                await self._changed.wait()
+            answers = await self.writer.call(lambda b=batch: [self.journal.completions(x[1], x[2]) for x in b])  # type: ignore[misc]
+            for (_, label, ordinal, is_failed), completions in zip(batch, answers, strict=True):
+                if not self._judge_stored(label, ordinal, completions, is_failed=is_failed):
+                    return
+
+    def _judge_stored(self, label: str, ordinal: int, completions: Sequence[Completion], *, is_failed: bool) -> bool:
+        """Judge an answer of an earlier session; False where its slot cannot be made, which ends the run."""
+        try:
+            slot = self.slots.make(label, ordinal)
+        except JobError as error:  # a template that fails for some slots only; calls may be out
+            self._stop.fail(error)
+            return False
+        if is_failed or not completions:
+            self.on_failed(slot)
+            return True
+        last = completions[-1]
+        slot = slot if slot.id == last.slot_id else self._as_asked(slot, last)
+        self._judge_row(slot, Work(self, slot, last.step, slot.request, Tries(loop_time())), last)
+        return True
+
+    def _as_asked(self, slot: Slot, completion: Completion) -> Slot:
+        """A slot that was asked before the job changed: its old id, seeds and attributes."""
+        draft = self.blueprint.draft_as_asked(slot.draft, completion.draft, self._train_rows)
+        return replace(slot, id=completion.slot_id, draft=draft)
+
+    def _backlog(self) -> int:
+        return len(self._unjudged) + (self._committer.waiting if self._committer else 0)
+
+
+def _judge_all(pools: PoolJudge, alive: Sequence[Landed], kept: Mapping[str, bytes]) -> list[Landed]:
+    return [pools.judge(landed, kept) for landed in alive]
