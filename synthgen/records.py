@@ -278,6 +278,8 @@ class Reason(StrEnum):
     LABEL_CONFLICT = "label_conflict"  # the same text already stands under another label
     LEAKAGE = "leakage"  # matches a row of the test set
     LABEL = "label"  # a classifier trained on the real rows reads another class
+    UNCHANGED = "unchanged"  # the row it was made from, again
+    CHANGE = "change"  # nearer to the row it was made from, or further from it, than was asked for
     JUDGED = "judged"  # a judge stage scored it below what it must have
     SURPLUS = "surplus"  # good, but its class was already full
 

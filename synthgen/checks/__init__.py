@@ -5,20 +5,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from synthgen.checks.change import Change, Unchanged, judge_similarity, needs_vectors
 from synthgen.checks.chatter import Chatter
 from synthgen.checks.label import LabelJudge
 from synthgen.checks.language import Language
 from synthgen.checks.length import Length
 from synthgen.checks.memorised import Memorised
+from synthgen.checks.of_field import OfField
 from synthgen.checks.pattern import Pattern
 from synthgen.checks.placeholder import Placeholder
-from synthgen.checks.protocol import Check
+from synthgen.checks.protocol import Check, MeasuringCheck
 from synthgen.checks.refusal import Refusal
 from synthgen.checks.repetitive import Repetitive
 from synthgen.checks.seeds import CopiedSeed
 from synthgen.job import (
+    ChangeCheck,
     ChatterCheck,
     CheckConfig,
     CopiedSeedCheck,
@@ -29,18 +33,22 @@ from synthgen.job import (
     PlaceholderCheck,
     RefusalCheck,
     RepetitiveCheck,
+    UnchangedCheck,
 )
-from synthgen.records import Row
+from synthgen.job.model import TextCheck
+from synthgen.records import Candidate, Row
 
-__all__ = ["Check", "LabelJudge", "build_checks"]
+__all__ = ["Check", "LabelJudge", "build_checks", "judge_similarity", "measure_row", "needs_vectors"]
 
 _ORDER = (
     "length",
+    "unchanged",
     "pattern",
     "placeholder",
     "refusal",
     "chatter",
     "repetitive",
+    "change",
     "copied_seed",
     "memorised",
     "language",
@@ -55,10 +63,24 @@ def build_checks(configs: Sequence[CheckConfig], *, language: str | None, real: 
         language: The job's language, checked even where no check says so.
         real: The real training rows.
     """
-    checks = [check for config in configs if (check := _build(config, language, real)) is not None]
+    built = [(config, check) for config in configs if (check := _build(config, language, real)) is not None]
+    checks = [OfField(check, field) if (field := _field(config)) else check for config, check in built]
     if language is not None and not any(check.name == "language" for check in checks):
         checks.append(Language([language]))
     return sorted(checks, key=lambda check: _ORDER.index(check.name))
+
+
+def measure_row(checks: Sequence[Check], candidate: Candidate) -> Mapping[str, Any]:
+    """What the checks that a row passed found worth keeping of it."""
+    found: dict[str, Any] = {}
+    for check in checks:
+        if isinstance(check, MeasuringCheck):
+            found.update(check.measure(candidate))
+    return found
+
+
+def _field(config: CheckConfig) -> str | None:
+    return config.field if isinstance(config, TextCheck) else None
 
 
 def _build(config: CheckConfig, language: str | None, real: Sequence[Row]) -> Check | None:
@@ -73,6 +95,10 @@ def _build(config: CheckConfig, language: str | None, real: Sequence[Row]) -> Ch
             return Refusal()
         case ChatterCheck():
             return Chatter()
+        case UnchangedCheck():
+            return Unchanged()
+        case ChangeCheck():
+            return Change(config)
         case RepetitiveCheck():
             return Repetitive(config.max_repeat_ratio)
         case CopiedSeedCheck():

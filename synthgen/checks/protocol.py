@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol, runtime_checkable
 
 from synthgen.records import Candidate, Rejection
 
@@ -17,4 +18,13 @@ class Check(Protocol):
 
     def judge(self, candidate: Candidate) -> Rejection | None:
         """Why the row is not wanted, or None."""
+        ...
+
+
+@runtime_checkable
+class MeasuringCheck(Check, Protocol):
+    """A check that also has figures to keep of the rows that it passes."""
+
+    def measure(self, candidate: Candidate) -> Mapping[str, Any]:
+        """JSON values by name, which an exported row carries among its check results; empty where there is none."""
         ...

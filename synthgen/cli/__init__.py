@@ -7,6 +7,7 @@ import sys
 import click
 
 from synthgen.cli.check import command as check
+from synthgen.cli.check_format import command as check_format
 from synthgen.cli.compare import command as compare
 from synthgen.cli.dedup import command as dedup
 from synthgen.cli.evaluate import command as evaluate
@@ -44,6 +45,7 @@ for _command in (
     report,
     export,
     check,
+    check_format,
     compare,
     dedup,
     evaluate,

@@ -54,6 +54,8 @@ def command(
         count, state = _export(journal, run_dir, output, chosen, despite_review=despite_review, instruction=instruction)
     manifest = orjson.loads(export_paths(output, chosen).manifest.read_bytes())
     click.echo(f"{count:,} rows written to {output}, spot check: {state}", err=as_json)
+    if chosen == "openai-chat" and count < 10:
+        click.echo("synthgen: OpenAI's fine-tuning wants at least 10 examples", err=True)
     if not manifest["is_complete"]:
         click.echo("synthgen: the run has not met its targets yet; these are the rows so far", err=True)
     if as_json:

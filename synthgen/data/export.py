@@ -17,6 +17,7 @@ from typing import Any
 
 import orjson
 
+from synthgen.data.format_check import check_format
 from synthgen.data.layouts import Task, as_alpaca, as_openai_chat, as_sharegpt
 from synthgen.errors import JobError
 
@@ -107,6 +108,7 @@ def _write_beside(
         if paths.provenance is not None:
             rows = _noting_provenance(rows, _partial(paths.provenance))
         count = _write(rows, partial, format, task, is_array=paths.data.suffix == ".json")
+        _refuse_unfit(partial, paths.data, format)
         paths.manifest.unlink(missing_ok=True)
         digest = _digest(partial)
         partial.replace(paths.data)
@@ -150,6 +152,20 @@ def _write(rows: Rows, path: Path, format: str, task: Task | None, *, is_array: 
         turned = (_LAYOUTS[format](row, chosen) for row in rows)
         return _write_array(turned, path) if is_array and format != "openai-chat" else _write_jsonl(turned, path)
     return _WRITERS[format](rows, path)
+
+
+def _refuse_unfit(written: Path, output: Path, format: str) -> None:
+    """What a trainer would not take is not handed out: an empty answer, a conversation that nobody answered."""
+    if format not in _LAYOUTS:
+        return
+    problems = check_format(written, format=format).problems
+    if problems:
+        shown = "\n".join(f"  row {problem.line}: {problem.text}" for problem in problems[:5])
+        more = f"\n  ... and {len(problems) - 5:,} more" if len(problems) > 5 else ""
+        raise JobError(
+            f"{output}: not written: {len(problems):,} of its rows are no {format} examples\n{shown}{more}",
+            hint="give such fields a `min_length` in the job's schema and replay the run, or choose jsonl",
+        )
 
 
 def _refuse_evaluation(output: Path) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel
 
-from synthgen.checks import Check, LabelJudge, build_checks
+from synthgen.checks import Check, LabelJudge, build_checks, measure_row
 from synthgen.dedup import Deduplicator, Verdict
 from synthgen.encoders import Encoder
 from synthgen.engine.blueprint import Blueprint
@@ -116,6 +116,8 @@ class RowJudge:
         if rejection is None and self.kind == "judge":
             rejection, results = judge_scores(item.fields, self.least)
         rejection = rejection or self._first_objection(candidate)
+        if rejection is None:
+            results = {**results, **measure_row(self.checks, candidate)}
         return Judged(candidate, rejection, results=results)
 
     def _candidate(self, slot: Slot, number: int, fields: dict[str, Any]) -> Candidate:

@@ -2,6 +2,7 @@
 
 from synthgen.job.model import (
     BudgetConfig,
+    ChangeCheck,
     ChatterCheck,
     CheckConfig,
     CopiedSeedCheck,
@@ -25,12 +26,14 @@ from synthgen.job.model import (
     RetryConfig,
     StageConfig,
     StarvationConfig,
+    UnchangedCheck,
 )
 from synthgen.job.override import override
 from synthgen.job.source import parse_job
 
 __all__ = [
     "BudgetConfig",
+    "ChangeCheck",
     "ChatterCheck",
     "CheckConfig",
     "CopiedSeedCheck",
@@ -54,6 +57,7 @@ __all__ = [
     "RetryConfig",
     "StageConfig",
     "StarvationConfig",
+    "UnchangedCheck",
     "override",
     "parse_job",
 ]

@@ -184,7 +184,17 @@ class CheckBlock(Strict):
     enabled: bool = True
 
 
-class LengthCheck(CheckBlock):
+class TextCheck(CheckBlock):
+    """A check of what a text says.
+
+    Attributes:
+        field: The field whose text is judged; None is the row's own text. A row without the field passes.
+    """
+
+    field: str | None = None
+
+
+class LengthCheck(TextCheck):
     """Characters and words of the text."""
 
     check: Literal["length"]
@@ -237,26 +247,26 @@ class LeakageCheck(SimilarityCheck):
     check: Literal["leakage"]
 
 
-class RefusalCheck(CheckBlock):
+class RefusalCheck(TextCheck):
     """ "As an AI language model, I cannot ..." """
 
     check: Literal["refusal"]
 
 
-class ChatterCheck(CheckBlock):
+class ChatterCheck(TextCheck):
     """ "Sure, here is ...": the assistant's own words instead of the data."""
 
     check: Literal["chatter"]
 
 
-class PlaceholderCheck(CheckBlock):
+class PlaceholderCheck(TextCheck):
     """Unfilled blanks: `[Name]`, `{order_id}`, `<date>`. `allow` lists literal ones that the data really uses."""
 
     check: Literal["placeholder"]
     allow: list[str] = Field(default_factory=list)
 
 
-class RepetitiveCheck(CheckBlock):
+class RepetitiveCheck(TextCheck):
     """Loops: the same words or characters over and over.
 
     Attributes:
@@ -289,14 +299,14 @@ class MemorisedCheck(CheckBlock):
     max_words: Annotated[int, Field(ge=1)] = 12
 
 
-class LanguageCheck(CheckBlock):
+class LanguageCheck(TextCheck):
     """The text is in one of these languages (ISO 639-1 codes). Empty takes the job's `language`."""
 
     check: Literal["language"]
     languages: list[Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]] = Field(default_factory=list)
 
 
-class PatternCheck(CheckBlock):
+class PatternCheck(TextCheck):
     """The user's own regular expressions, searched in the text, case ignored.
 
     Attributes:
@@ -341,6 +351,47 @@ class LabelCheck(CheckBlock):
         return value
 
 
+class UnchangedCheck(CheckBlock):
+    """A row made from another one is that one again: equal normal forms."""
+
+    check: Literal["unchanged"]
+
+
+class ChangeCheck(CheckBlock):
+    """How far a row made from another one is from it. `level` names a band; bounds beside it replace the band's.
+
+    Attributes:
+        level: `low`, `moderate` or `high`: as little or as much as a paraphrase of that strength changes.
+        min_edit_ratio, max_edit_ratio: Word edits (Levenshtein) for each word of the longer text.
+        min_overlap_ratio, max_overlap_ratio: Jaccard overlap of character 3-grams.
+        min_similarity, max_similarity: Cosine of the two texts' embeddings.
+        near: Whether to look at embeddings at all.
+    """
+
+    check: Literal["change"]
+    level: Literal["low", "moderate", "high"] | None = None
+    min_edit_ratio: Annotated[float, Field(ge=0, le=1)] | None = None
+    max_edit_ratio: Annotated[float, Field(ge=0, le=1)] | None = None
+    min_overlap_ratio: Annotated[float, Field(ge=0, le=1)] | None = None
+    max_overlap_ratio: Annotated[float, Field(ge=0, le=1)] | None = None
+    min_similarity: Annotated[float, Field(ge=-1, le=1)] | None = None
+    max_similarity: Annotated[float, Field(ge=-1, le=1)] | None = None
+    near: bool = True
+
+    @model_validator(mode="after")
+    def _says_how_far(self) -> ChangeCheck:
+        bounds = [
+            (name, getattr(self, f"min_{name}"), getattr(self, f"max_{name}"))
+            for name in ("edit_ratio", "overlap_ratio", "similarity")
+        ]
+        if self.level is None and all(least is None and most is None for _, least, most in bounds):
+            raise PydanticCustomError("change", "write `level: low`, `moderate` or `high`, or bounds of your own")
+        for name, least, most in bounds:
+            if least is not None and most is not None and least > most:
+                raise PydanticCustomError("change", "min_{name} is above max_{name}: no row can pass", {"name": name})
+        return self
+
+
 CheckConfig = Annotated[
     LengthCheck
     | DuplicateCheck
@@ -353,7 +404,9 @@ CheckConfig = Annotated[
     | MemorisedCheck
     | LanguageCheck
     | PatternCheck
-    | LabelCheck,
+    | LabelCheck
+    | UnchangedCheck
+    | ChangeCheck,
     Field(discriminator="check"),
 ]
 

@@ -207,6 +207,11 @@ def _require_rows(configs: Sequence[CheckConfig], train: Sequence[Row], test: Se
         raise JobError("--check memorised: needs the real rows to compare with", hint="--train REAL.csv")
     if "leakage" in kinds and not test:
         raise JobError("--check leakage: needs the test rows", hint="--test TEST.csv")
+    if made_from := kinds & {"unchanged", "change"}:
+        raise JobError(
+            f"--check {min(made_from)}: a file does not say which row each of its rows was made from",
+            hint="--check duplicate --train REAL.csv compares with all real rows",
+        )
     if "copied_seed" in kinds:
         raise JobError(
             "--check copied_seed: a file does not say which rows its prompts showed",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from synthgen.checks import build_checks
 from synthgen.job import (
     ChatterCheck,
@@ -63,3 +65,14 @@ def test_build_checks_keeps_every_one_of_a_kind(row: MakeRow) -> None:
     checks = build_checks(configs, language=None)
     objections = [[c.judge(row("my card", label)) is not None for c in checks] for label in ("card", "loan", "other")]
     assert objections == [[False, False], [False, True], [False, False]]
+
+
+def test_a_check_of_another_field_reads_that_field(row: MakeRow) -> None:
+    """The response is judged, not the instruction; the evidence names the field; a row without it passes."""
+    (check,) = build_checks([LengthCheck(check="length", field="response", min_chars=5)], language=None)
+    answered = replace(row("Name a prime."), fields={"text": "Name a prime.", "response": "7"})
+    rejection = check.judge(answered)
+    assert rejection is not None
+    assert (rejection.evidence["field"], rejection.evidence["chars"]) == ("response", 1)
+    assert check.judge(row("x")) is None
+    assert check.judge(replace(answered, fields={"response": ["a list"]})) is None

@@ -178,3 +178,60 @@ def test_export_refuses_evaluation_files(tmp_path: Path, name: str) -> None:
 def test_export_allows_names_that_only_look_alike(tmp_path: Path, name: str) -> None:
     """A name that merely contains the letters is fine."""
     assert write_rows(ROWS, output=tmp_path / name, format="csv", manifest={}) == 3
+
+
+PAIR = {"instruction": "Add the numbers.", "input": "1 and 2", "response": "3", "kind": "open"}
+
+
+def written(tmp_path: Path, row: dict[str, Any], format: str, task: Task) -> dict[str, Any]:
+    rows = [{**row, "id": "r1:a", "synthetic": True, "provenance": {}}]
+    output = tmp_path / f"{format}.jsonl"
+    write_rows(rows, output=output, format=format, manifest={}, task=task)
+    found: dict[str, Any] = lines(output)[0]
+    return found
+
+
+def test_instruction_rows_are_exchanges_also_where_they_have_a_class(tmp_path: Path) -> None:
+    """The pair of fields goes before the class: an instruction of kind `open` is not a text to be called `open`."""
+    task = Task("instruction", "kind", ("open", "classification"))
+    chat = written(tmp_path, PAIR, "openai-chat", task)
+    assert chat == {
+        "messages": [
+            {"role": "user", "content": "Add the numbers.\n\n1 and 2"},
+            {"role": "assistant", "content": "3"},
+        ]
+    }
+    alpaca = written(tmp_path, PAIR, "alpaca", task)
+    assert (alpaca["instruction"], alpaca["input"], alpaca["output"]) == ("Add the numbers.", "1 and 2", "3")
+    assert written(tmp_path, {**PAIR, "input": None}, "alpaca", task)["input"] == ""
+    by_text = written(tmp_path, {"task": "Add 1 and 2.", "response": "3"}, "sharegpt", Task("task", ""))
+    assert [turn["value"] for turn in by_text["conversations"]] == ["Add 1 and 2.", "3"]
+
+
+def test_further_exchanges_and_a_system_become_turns(tmp_path: Path) -> None:
+    """`follow_up` and `follow_up_response`, and `system`; an unanswered one is left out; alpaca has them as history."""
+    row = {
+        **PAIR,
+        "system": "Be brief.",
+        "follow_up": "And 4?",
+        "follow_up_response": "7",
+        "follow_up_2": "Why?",
+        "follow_up_response_2": " ",
+    }
+    turns = written(tmp_path, row, "sharegpt", Task("instruction", ""))["conversations"]
+    assert [turn["from"] for turn in turns] == ["system", "human", "gpt", "human", "gpt"]
+    assert [turn["value"] for turn in turns[3:]] == ["And 4?", "7"]
+    alpaca = written(tmp_path, row, "alpaca", Task("instruction", ""))
+    assert (alpaca["instruction"], alpaca["output"], alpaca["system"]) == ("And 4?", "7", "Be brief.")
+    assert alpaca["history"] == [["Add the numbers.\n\n1 and 2", "3"]]
+
+
+@pytest.mark.parametrize("format", ["openai-chat", "alpaca", "sharegpt"])
+def test_an_answer_that_says_nothing_is_not_exported(tmp_path: Path, format: str) -> None:
+    """What no trainer takes is refused with its row, and the export before it stays as it was."""
+    written(tmp_path, PAIR, format, Task("instruction", ""))
+    before = (tmp_path / f"{format}.jsonl").read_bytes()
+    with pytest.raises(JobError, match=r"row 1: .* is empty"):
+        written(tmp_path, {**PAIR, "response": "  "}, format, Task("instruction", ""))
+    assert (tmp_path / f"{format}.jsonl").read_bytes() == before
+    assert not list(tmp_path.glob("*.partial"))
