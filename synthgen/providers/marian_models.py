@@ -157,7 +157,7 @@ def model_name(named: str, source: str, target: str, *, is_only_hop: bool) -> st
             return pattern
         raise JobError(
             f"models: model '{named}' is one model, but the route has several translations",
-            hint="write `{source}` and `{target}` in its name (models/opus-mt-{source}-{target}), or one model for each "
+            hint="write `{source}` and `{target}` in its name (models/opus-mt-{source}-{target}), or a model for each "
             "under `params: {hops: [..., ...]}`",
         )
     return pattern.replace("{source}", source).replace("{target}", target)
