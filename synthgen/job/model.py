@@ -78,8 +78,10 @@ class ModelConfig(Strict):
     """One endpoint. Entries with the same `model` and `params` share the work; different ones split the slots.
 
     Attributes:
-        provider: `openai` is any OpenAI-compatible server; `local` is the embedded model; `synonyms` is WordNet.
-        model: Name as the server knows it; for `local`, empty or the path of a GGUF file.
+        provider: `openai` is any OpenAI-compatible server; `local` is the embedded model; `synonyms` is WordNet;
+            `apertium` and `marian` translate.
+        model: Name as the server knows it; for `local`, empty or the path of a GGUF file; for `marian`, a folder or hub
+            id; for `apertium`, empty or its data folder.
         base_url: Where the server's `/chat/completions` lives, without that ending.
         api_key_env: Name of the environment variable that holds the key. No other variable is read.
         limits: Declared limits.
@@ -91,7 +93,7 @@ class ModelConfig(Strict):
         transport: `http` is the fast path; `sdk` goes through the openai package.
     """
 
-    provider: Literal["openai", "local", "synonyms"] = "openai"
+    provider: Literal["openai", "local", "synonyms", "apertium", "marian"] = "openai"
     model: str = ""
     base_url: str = OPENAI_BASE_URL
     api_key_env: str | None = None

@@ -32,6 +32,14 @@ def open_provider(config: ModelConfig, *, open_encoder: OpenEncoder | None = Non
         from synthgen.providers.local import LocalProvider
 
         return LocalProvider(config)
+    if config.provider == "apertium":
+        from synthgen.providers.apertium import ApertiumProvider
+
+        return ApertiumProvider(config)
+    if config.provider == "marian":
+        from synthgen.providers.marian import MarianProvider
+
+        return MarianProvider(config)
     from synthgen.providers.openai import OpenAIProvider
 
     return OpenAIProvider(config, api_key=_api_key(config))
