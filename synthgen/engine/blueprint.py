@@ -205,7 +205,7 @@ class SlotMaker:
         self._names = list(field_names(blueprint.item))
         item = dict.fromkeys(self._names, "...")
         self._schema_hint = orjson.dumps(item if is_single(blueprint.stage) else {"items": [item]}).decode()
-        self._labels = sorted({*blueprint.train.by_label(), *blueprint.targets})
+        self._labels = sorted(blueprint.train.by_label() or blueprint.targets)
 
     def make(self, label: str, ordinal: int) -> Slot:
         """The `ordinal`-th slot of class `label`.
