@@ -18,6 +18,7 @@ from synthgen.checks import Check, LabelJudge, build_checks, measure_row
 from synthgen.dedup import Deduplicator, Verdict
 from synthgen.encoders import Encoder
 from synthgen.engine.blueprint import Blueprint
+from synthgen.engine.likeness import SourceLikeness
 from synthgen.identity import row_id
 from synthgen.journal import vector_digests
 from synthgen.parse import ParsedItem, parse_answer
@@ -192,12 +193,14 @@ class PoolJudge:
         encoder: Makes vectors, or None where nobody looks at any.
         label_judge: The label check, or None.
         apart: Where each class goes its own way: who holds its accepted rows; else None.
+        likeness: Compares rows with what they were made from, or None where no check bounds that.
     """
 
     dedup: Deduplicator
     encoder: Encoder | None
     label_judge: LabelJudge | None
     apart: Mapping[str, Deduplicator] | None = None
+    likeness: SourceLikeness | None = None
 
     def accepted(self, label: str) -> Deduplicator:
         """Who holds the accepted rows that one of a class is compared with."""
@@ -247,6 +250,9 @@ class PoolJudge:
     def _judge_one(self, item: Judged, vector: Vector | None) -> Judged:
         verdict = self.dedup.judge_vectors(item.candidate, vector)
         rejection, results = verdict.rejection, item.with_contrast(verdict)
+        if rejection is None and self.likeness is not None and vector is not None:
+            rejection, found = self.likeness.judge(item.candidate, vector)
+            results = {**results, **found}
         if rejection is None and self.label_judge is not None and vector is not None:
             rejection, found = self.label_judge.judge(item.candidate.text, vector, item.candidate.label)
             results = {**results, **found}
