@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel
 
-from synthgen.checks import Check, LabelJudge, build_checks, measure_row
+from synthgen.checks import Check, LabelJudge, build_checks, measure_row, measuring
+from synthgen.checks.protocol import MeasuringCheck
 from synthgen.dedup import Deduplicator, Verdict
 from synthgen.encoders import Encoder
 from synthgen.engine.blueprint import Blueprint
@@ -79,6 +80,7 @@ class RowJudge:
         answer_field: Where a plain text answer goes.
         text_field: The field that checks and dedup look at.
         checks: The judges.
+        measuring: Those of them that keep figures of the rows that pass.
         least: Of a judge stage: least score by field.
     """
 
@@ -87,6 +89,7 @@ class RowJudge:
     answer_field: str
     text_field: str
     checks: Sequence[Check]
+    measuring: Sequence[MeasuringCheck]
     least: Mapping[str, float] = field(default_factory=dict)
 
     def judge(self, slot: Slot, completion: Completion) -> tuple[Landed, str | None]:
@@ -117,8 +120,8 @@ class RowJudge:
         if rejection is None and self.kind == "judge":
             rejection, results = judge_scores(item.fields, self.least)
         rejection = rejection or self._first_objection(candidate)
-        if rejection is None:
-            results = {**results, **measure_row(self.checks, candidate)}
+        if rejection is None and self.measuring:
+            results = {**results, **measure_row(self.measuring, candidate)}
         return Judged(candidate, rejection, results=results)
 
     def _candidate(self, slot: Slot, number: int, fields: dict[str, Any]) -> Candidate:
@@ -176,6 +179,7 @@ def row_judge(blueprint: Blueprint) -> RowJudge:
         blueprint.answer_field,
         blueprint.text_field,
         checks,
+        measuring(checks),
         blueprint.stage.pass_,
     )
 
