@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import os
 import socket
 import ssl
 import zlib
@@ -27,6 +28,7 @@ KEEP_ADDRESSES_S = 300.0
 SECOND_ADDRESS_AFTER_S = 0.25
 MAX_HEADER_BYTES = 262_144
 MAX_BODY_BYTES = 268_435_456
+_BODILESS = frozenset({*range(100, 200), 204, 304})
 _GZIP_OR_ZLIB = 47
 _RAW_DEFLATE = -15
 
@@ -64,7 +66,7 @@ class HttpClient:
     def __init__(self, base_url: str, headers: Mapping[str, str]) -> None:
         url = URL(base_url)
         if url.scheme not in ("http", "https") or not url.raw_host or url.port is None:
-            raise ValueError(f"{url.scheme or 'no'} address of a web server: {url.with_user(None)}")
+            raise ValueError(f"not the address of a web server: {base_url.rpartition('@')[2]}")
         self._base_url, self._url = base_url, url
         self._host, self._port = url.raw_host, url.port
         self._headers = {**_basic_auth(url), **headers}
@@ -127,7 +129,7 @@ class HttpClient:
         except TimeoutError:
             raise ConnectError(f"no connection within {limit_s:g} s") from None
         except OSError as error:
-            raise ConnectError(error.strerror or str(error)) from None
+            raise ConnectError(_reason(error)) from None
 
     async def _open_connection(self) -> _Connection:
         loop = asyncio.get_running_loop()
@@ -279,7 +281,8 @@ class _Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         names = {name.lower() for name, _ in self._headers}
-        self._is_read_to_the_end = b"content-length" not in names and b"transfer-encoding" not in names
+        has_end = b"content-length" in names or b"transfer-encoding" in names
+        self._is_read_to_the_end = not has_end and self._parser.get_status_code() not in _BODILESS
 
     def on_body(self, part: bytes) -> None:
         self._body.append(part)
@@ -310,6 +313,13 @@ class _Connection(asyncio.Protocol):
             answer.set_result(HttpAnswer(status, headers, _decompressed(body, headers.get("content-encoding", ""))))
         except (zlib.error, ValueError) as error:
             answer.set_exception(ConnectionError(f"the answer cannot be decompressed: {error}"))
+
+
+def _reason(error: OSError) -> str:
+    """Why, without the address in it."""
+    if isinstance(error, ConnectionError) and error.errno is not None:
+        return os.strerror(error.errno)
+    return error.strerror or str(error)
 
 
 def _decompressed(body: bytes, encoding: str) -> bytes:
