@@ -62,11 +62,8 @@ def _gather(journal: Journal, *, has_drift: bool) -> dict[str, Any]:
 def _compare(real: Sequence[MapRow], synthetic: Sequence[MapRow]) -> dict[str, Any] | None:
     """Drift and diversity beside the real rows' own; of embeddings where both have vectors by one encoder.
 
-    With many classes each is compared by a smaller sample, so that it stays a matter of a minute. One thread: the
-    matrices are small, and a second one waits for the first.
+    With many classes each is compared by a smaller sample, so that it stays a matter of a minute.
     """
-    from threadpoolctl import threadpool_limits
-
     from synthgen.cli.telling import telling
     from synthgen.quality.drift import compare_rows
 
@@ -77,7 +74,7 @@ def _compare(real: Sequence[MapRow], synthetic: Sequence[MapRow]) -> dict[str, A
         return None
     vectors = [_vectors(found) for found in samples]
     rows = [[Row(row.id, row.text, row.label) for row in found] for found in samples]
-    with telling() as tell, threadpool_limits(1):
+    with telling() as tell:
         found = compare_rows(*rows, real_vectors=vectors[0], synthetic_vectors=vectors[1], tell=tell).as_json()
     for name in ("label_mix", "label_js"):  # of samples that were made even: the run's own counts stand elsewhere
         found.pop(name, None)

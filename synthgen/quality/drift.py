@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from synthgen.measure import divergence, diversity
 from synthgen.measure.overlap import SharedWords
+from synthgen.measure.threads import one_thread
 from synthgen.measure.tics import Tic, find_tics
 from synthgen.measure.words import Words, words
 from synthgen.records import Row
@@ -168,6 +169,18 @@ def compare_rows(
         seed: For the samples: the same rows and seed give the same report.
         tell: Told what is measured, how many classes are done, and of how many.
     """
+    with one_thread():
+        return _compare_rows(real, synthetic, real_vectors, synthetic_vectors, seed, tell)
+
+
+def _compare_rows(
+    real: Sequence[Row],
+    synthetic: Sequence[Row],
+    real_vectors: Vectors | None,
+    synthetic_vectors: Vectors | None,
+    seed: int,
+    tell: Tell | None,
+) -> DriftReport:
     samples = [_sample(real, real_vectors), _sample(synthetic, synthetic_vectors)]
     if samples[0].vectors is None or samples[1].vectors is None:
         samples = [replace(sample, vectors=None) for sample in samples]
