@@ -26,6 +26,7 @@ _GROUPED = (
     re.compile(r"[6-9]\d\d([ .])\d{3}\1\d{3}"),  # Spain
     re.compile(r"[6-9]\d\d([ .])\d\d\1\d\d\1\d\d"),
 )
+_NATIONAL = re.compile(r"0[1-9]|00[1-9]\d{8}")  # within a country, and from it to another
 _SAYS_PHONE = re.compile(
     r"(?:call|phone|tel|telephone|ring|mobile|mob|cell|whatsapp|fax|sms|text|dial|teléfono|llam\w+|téléphone|appel\w+"
     r"|telefon\w*|handy|nummer|número|numéro)\b[^\d]{0,24}$",
@@ -33,6 +34,7 @@ _SAYS_PHONE = re.compile(
 )
 _LEAST_DIGITS, _MOST_DIGITS = 7, 15
 _LOOKED_BACK_CHARS = 40
+_LEAST_COLONS = 3
 _SEPARATORS = re.compile(r"[^\dA-Za-z]")
 # Every finding holds an @, three colons' company, or four digits: what most texts do not.
 _MAY_HOLD = re.compile(r"@|:[\da-f]{0,4}:|(?:\d[^\d]{0,3}){4}", re.IGNORECASE)
@@ -114,8 +116,7 @@ def _phone_score(written: str, before: str) -> float:
         return 0.8
     if _SAYS_PHONE.search(before):
         return 0.7
-    bare = written.lstrip("(")
-    if bare.startswith("0") and 9 <= digits <= 12:
+    if _NATIONAL.match(_SEPARATORS.sub("", written)) and 9 <= digits <= 14:
         return 0.6
     return 0.6 if any(pattern.fullmatch(written) for pattern in _GROUPED) else 0.0
 
@@ -149,7 +150,8 @@ def _is_address(written: str) -> bool:
         found = ipaddress.ip_address(written)
     except ValueError:
         return False
-    return not (found.is_unspecified or found.is_loopback)
+    is_written_out = found.version == 4 or written.count(":") >= _LEAST_COLONS  # 10::20 is a ratio
+    return is_written_out and not (found.is_unspecified or found.is_loopback)
 
 
 PATTERNS: Mapping[str, Callable[[str], _Stretches]] = {
