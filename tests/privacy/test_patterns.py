@@ -94,7 +94,7 @@ def test_patterns_on_real_rows() -> None:
     with (REAL_DATA / "banking77" / "train.csv").open(encoding="utf-8", newline="") as file:
         assert not [row for row in csv.DictReader(file) if detector.find(row["text"])]
     lines = (REAL_DATA / "sms_spam" / "SMSSpamCollection").read_text(encoding="utf-8").splitlines()
-    hits = {label: 0 for label in ("ham", "spam")}
+    hits = dict.fromkeys(("ham", "spam"), 0)
     for line in lines:
         label, text = line.split("\t", 1)
         hits[label] += bool(detector.find(text))

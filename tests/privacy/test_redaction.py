@@ -46,7 +46,11 @@ def test_redacted_texts_hold_nothing_any_more(before: str, entity: str, after: s
     text = f"{before} {VALUES[entity]} {after}"
     row = redact_rows([Row("1", text, "")], detector).rows.get("1")
     redacted = row.text if row else text
-    left = [redacted[f.start : f.end] for f in detector.find(redacted) if not is_set_aside(f.entity, redacted[f.start : f.end])]
+    left = [
+        redacted[f.start : f.end]
+        for f in detector.find(redacted)
+        if not is_set_aside(f.entity, redacted[f.start : f.end])
+    ]
     assert not left
 
 

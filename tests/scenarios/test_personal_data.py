@@ -26,7 +26,11 @@ def job_with_personal_data(folder: Path, server: Server, **changes: object) -> P
     job = write_job(folder, server.base_url, targets={"late": 20}, **changes)
     with (folder / "train.csv").open("a", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        for text, label in ((f"late again, mail {MAIL}", "late"), (f"late, call {PHONE}", "late"), (f"{MAIL}?", "other")):
+        for text, label in (
+            (f"late again, mail {MAIL}", "late"),
+            (f"late, call {PHONE}", "late"),
+            (f"{MAIL}?", "other"),
+        ):
             writer.writerow([text, label] if first_column(folder) == "text" else [label, text])
     return job
 
