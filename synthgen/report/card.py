@@ -146,8 +146,8 @@ def _drift_lines(drift: Mapping[str, Any] | None) -> Iterator[str]:
         return
     meanings = drift["meanings"]
     yield (
-        f"Samples of {overall['sample_rows']:,} rows, with as many real ones of each class; the range is what real rows "
-        "give among themselves, 99 times of 100."
+        f"Samples of {overall['sample_rows']:,} rows, with as many real ones of each class. The range is what real "
+        "rows give among themselves, 99 times of 100."
     )
     lines = [
         (
@@ -166,7 +166,7 @@ def _drift_lines(drift: Mapping[str, Any] | None) -> Iterator[str]:
 
 
 def _word(metric: Mapping[str, Any]) -> str:
-    return "**outside**" if metric["is_outside"] else ""
+    return "outside" if metric["is_outside"] else ""
 
 
 def _privacy_lines(facts: Mapping[str, Any]) -> Iterator[str]:
