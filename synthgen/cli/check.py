@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from synthgen.cli import options
+
 if TYPE_CHECKING:
     from synthgen.job import CheckConfig
     from synthgen.quality.checking import Checked
@@ -39,11 +41,10 @@ _DOUBTS = {"label", "review"}
     metavar="PATH",
     help="Write passed rows that a person should see: of unsure label, or flagged.",
 )
-@click.option("--text-column", help="Column of the text.  [default: found by name or content]")
-@click.option("--label-column", help="Column of the class.  [default: found by name or content]")
-@click.option("--encoder", default="all-MiniLM-L6-v2", show_default=True, help="For label and near duplicates.")
+@options.columns
+@options.encoder("For label and near duplicates.")
 @click.option("--seed", default=0, show_default=True, help="Of the label check's folds.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line of stdout.")
+@options.as_json
 def command(
     file: Path,
     checks: tuple[str, ...],

@@ -198,7 +198,7 @@ class Blueprint:
             return None
         return (
             f"{count:,} of the rows that prompts may show hold personal data ({describe(self.redaction.counts)} in all "
-            "rows): stand-ins are shown instead; `seeds: {pii: allow}` shows the rows as they are"
+            "rows): stand-ins are shown instead (names are not looked for). `seeds: {pii: allow}` shows rows as they are"
         )
 
     def as_source(self, row: Row) -> Source:
