@@ -197,8 +197,8 @@ class Blueprint:
         if not count:
             return None
         return (
-            f"{count:,} of the rows that prompts may show hold personal data ({describe(self.redaction.counts)} in all "
-            "rows): stand-ins are shown instead (names are not looked for). `seeds: {pii: allow}` shows rows as they are"
+            f"{count:,} of the rows that prompts may show hold personal data ({describe(self.redaction.counts)} in "
+            "all): stand-ins are shown instead (names are not looked for); `seeds: {pii: allow}` shows rows as they are"
         )
 
     def as_source(self, row: Row) -> Source:

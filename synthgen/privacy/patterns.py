@@ -27,6 +27,8 @@ _GROUPED = (
     re.compile(r"[6-9]\d\d([ .])\d\d\1\d\d\1\d\d"),
 )
 _NATIONAL = re.compile(r"0[1-9]|00[1-9]\d{8}")  # within a country, and from it to another
+_DATE = re.compile(r"(?:\d{1,2}[./-]\d{1,2}[./-]\d{4}|\d{4}[./-]\d{1,2}[./-]\d{1,2})(?: \d{1,2})?")
+_AMOUNT = re.compile(r"\d+\.\d{1,2}")
 _SAYS_PHONE = re.compile(
     r"(?:call|phone|tel|telephone|ring|mobile|mob|cell|whatsapp|fax|sms|text|dial|teléfono|llam\w+|téléphone|appel\w+"
     r"|telefon\w*|handy|nummer|número|numéro)\b[^\d]{0,24}$",
@@ -110,7 +112,7 @@ def _phones(text: str) -> _Stretches:
 
 def _phone_score(written: str, before: str) -> float:
     digits = sum(character.isdigit() for character in written)
-    if not _LEAST_DIGITS <= digits <= _MOST_DIGITS or _looks_like_date(written):
+    if not _LEAST_DIGITS <= digits <= _MOST_DIGITS or _is_another_number(written):
         return 0.0
     if written.startswith("+") and digits > _LEAST_DIGITS:
         return 0.8
@@ -121,11 +123,9 @@ def _phone_score(written: str, before: str) -> float:
     return 0.6 if any(pattern.fullmatch(written) for pattern in _GROUPED) else 0.0
 
 
-def _looks_like_date(written: str) -> bool:
-    return (
-        re.fullmatch(r"(?:\d{1,2}[./-]\d{1,2}[./-]\d{4}|\d{4}[./-]\d{1,2}[./-]\d{1,2})(?: \d{1,2})?", written)
-        is not None
-    )
+def _is_another_number(written: str) -> bool:
+    """A date, or an amount with its decimals."""
+    return _DATE.fullmatch(written) is not None or _AMOUNT.fullmatch(written) is not None
 
 
 def _passes_luhn(digits: str) -> bool:

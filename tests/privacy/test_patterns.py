@@ -62,6 +62,7 @@ def test_patterns_find_what_has_a_form(text: str, entity: str, value: str) -> No
         "the ratio is 10::20 or so",
         "0000000000000000",
         "see you @ 8",
+        "call it 1698660.18 euros",
         "ISBN 978-3-16-148410-0",
     ],
 )
