@@ -356,7 +356,11 @@ def _redaction(job: Job, train: RealRows, targets: Mapping[str, int], name: str)
     """
     if job.seeds.pii == "allow" or not train.rows:
         return NOTHING
-    found = redact_rows(train.rows, open_detector(job.seeds, job.seeds.entities, language=job.language))
+    try:
+        detector = open_detector(job.seeds, job.seeds.entities, language=job.language)
+    except JobError as error:
+        raise JobError(f"{name}: seeds: {error.message}", hint=error.hint) from None
+    found = redact_rows(train.rows, detector)
     if job.seeds.pii == "refuse":
         shown = [row_id for row_id, row in found.rows.items() if row.label in targets]
         if shown:

@@ -627,6 +627,13 @@ class Job(Strict):
     starvation: StarvationConfig = StarvationConfig()
     seed: int = 0
 
+    @field_validator("seeds", mode="before")
+    @classmethod
+    def _is_no_count(cls, value: Any) -> Any:
+        if _is_count(value):
+            raise PydanticCustomError("seeds", "how many real rows a prompt shows is `seeds` under `prompt`")
+        return value
+
     @field_validator("targets", mode="before")
     @classmethod
     def _counts_rows(cls, value: Any) -> Any:
