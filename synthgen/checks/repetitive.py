@@ -7,6 +7,7 @@ from collections import Counter
 from typing import Any
 
 from synthgen.records import Candidate, Reason, Rejection
+from synthgen.text import normalise
 
 _WORD = re.compile(r"\w+(?:['’]\w+)*")
 # Shorter texts repeat words on purpose: "no no no no stop talking", "very very very very bad".
@@ -19,6 +20,7 @@ _MIN_LOOP_CHARS = 30
 _LEAST_REPEATED_TRIPLES = 17
 _LONGEST_PERIOD = 24
 _PROBE_EVERY = 10
+_LEAST_RETURNS = 3
 _LOOP_DIGITS = 32
 _DIGITS = re.compile(r"\d(?:[ \-]?\d){31,}")
 # The loops of longer texts show in their beginning, too.
@@ -43,6 +45,8 @@ class Repetitive:
         return None if evidence is None else Rejection(Reason.REPETITIVE, evidence)
 
     def _repeats(self, text: str) -> dict[str, Any] | None:
+        if _repeats_few_words(text):
+            return None
         words = _WORD.findall(text.casefold())
         if len(words) < _MIN_WORDS or len(words) - len(set(words)) < 3:
             return None  # of too few words, or with no three of them that come again
@@ -53,6 +57,17 @@ class Repetitive:
         most, times = Counter(grams).most_common(1)[0]
         evidence = {"rule": "repeated_words", "repeat_ratio": round(ratio, 4), "max_repeat_ratio": self._max_ratio}
         return {**evidence, "phrase": " ".join(most), "times": times}
+
+
+def _repeats_few_words(text: str) -> bool:
+    """Whether the words of the normal form, which others look at too, show that fewer than three come again.
+
+    In plain ASCII each word begins with one of these, so that words that come again are no more than these.
+    """
+    if not text.isascii() or "`" in text or "''" in text:
+        return False
+    words = normalise(text).split()
+    return len(words) - len(set(words)) < 3
 
 
 def _loop(text: str) -> dict[str, Any] | None:
@@ -79,13 +94,18 @@ def _may_loop(text: str) -> bool:
 
 
 def _comes_again_soon(text: str) -> bool:
-    """Whether one of every tenth three characters comes again within a loop's period.
+    """Whether one of every tenth three characters comes again, and again, and again, each within a loop's period.
 
-    A loop of period p is at least max(20, 5p) long, so one of these stands in its first ten places and again p later.
+    A loop of period p is at least max(20, 5p) long (30 where p > 1), so one of these stands in its first ten places and
+    then at least three times more, p apart or nearer.
     """
-    return any(
-        text.find(text[i : i + 3], i + 1, i + 3 + _LONGEST_PERIOD) >= 0 for i in range(0, len(text) - 2, _PROBE_EVERY)
-    )
+    for i in range(0, len(text) - 2, _PROBE_EVERY):
+        triple, at, times = text[i : i + 3], i, 0
+        while times < _LEAST_RETURNS and (at := text.find(triple, at + 1, at + 3 + _LONGEST_PERIOD)) >= 0:
+            times += 1
+        if times == _LEAST_RETURNS:
+            return True
+    return False
 
 
 def _holds_many_digits(text: str) -> bool:

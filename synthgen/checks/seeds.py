@@ -8,6 +8,7 @@ from synthgen.records import Candidate, Reason, Rejection
 from synthgen.text import form_ngrams, jaccard, normalise
 
 _LEAST_CONTAINED_CHARS = 20
+_ROUNDING = 1e-9
 
 
 class CopiedSeed:
@@ -24,11 +25,12 @@ class CopiedSeed:
 
     def judge(self, candidate: Candidate) -> Rejection | None:
         form = normalise(candidate.text)
+        padded = f" {form} "
         grams: frozenset[str] | None = None
         for seed_id, seed in zip(candidate.seeds, candidate.seed_texts, strict=True):
             seed_form, seed_grams = _seed(seed)
             overlap = 0.0
-            if len(form) >= self._max_overlap_ratio * len(seed_grams):  # a text holds no more n-grams than characters
+            if self._may_overlap(padded, seed_grams):
                 grams = grams or form_ngrams(form)
                 overlap = jaccard(grams, seed_grams)
             holds_it = len(seed_form) >= _LEAST_CONTAINED_CHARS and f" {seed_form} " in f" {form} "
@@ -36,6 +38,16 @@ class CopiedSeed:
                 evidence = {"id": seed_id, "text": seed, "overlap_ratio": round(overlap, 4), "contains_seed": holds_it}
                 return Rejection(Reason.COPIED_SEED, {**evidence, "max_overlap_ratio": self._max_overlap_ratio})
         return None
+
+    def _may_overlap(self, padded: str, seed_grams: frozenset[str]) -> bool:
+        """Whether enough of the seed's n-grams stand in the text: where too many of them miss, no overlap can do."""
+        may_miss = len(seed_grams) * (1 - self._max_overlap_ratio) + _ROUNDING
+        for gram in seed_grams:
+            if gram not in padded:
+                may_miss -= 1
+                if may_miss < 0:
+                    return False
+        return True
 
 
 @lru_cache(maxsize=4096)

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import orjson
 from pydantic import BaseModel
 
+from synthgen.checks import needs_vectors
 from synthgen.data.export import RESERVED_FIELDS
 from synthgen.data.models import load_object
 from synthgen.data.prompts import TemplateSource, load_template
@@ -23,7 +24,17 @@ from synthgen.data.tables import RealRows, load_rows
 from synthgen.engine.sources import Sources
 from synthgen.errors import JobError
 from synthgen.identity import canonical_json, content_id, slot_id
-from synthgen.job import CheckConfig, DuplicateCheck, FieldSpec, Job, LabelCheck, LeakageCheck, ModelConfig, StageConfig
+from synthgen.job import (
+    ChangeCheck,
+    CheckConfig,
+    DuplicateCheck,
+    FieldSpec,
+    Job,
+    LabelCheck,
+    LeakageCheck,
+    ModelConfig,
+    StageConfig,
+)
 from synthgen.parse import answer_schema, item_model
 from synthgen.plan import Interleaving, Planner
 from synthgen.plan.seeds import DiversePicker, RandomPicker, RotatingPicker, SeedPicker
@@ -143,6 +154,7 @@ class Blueprint:
             (duplicate is not None and duplicate.near)
             or (leakage is not None and leakage.near and self.test is not None)
             or self.check(LabelCheck) is not None
+            or any(needs_vectors(check) for check in self.checks_of(ChangeCheck))
             or self.needs_vectors_to_plan
         )
 
@@ -154,6 +166,10 @@ class Blueprint:
     def check(self, kind: type[C]) -> C | None:
         """The stage's check of one kind, or None."""
         return next((c for c in self.checks if isinstance(c, kind)), None)
+
+    def checks_of(self, kind: type[C]) -> list[C]:
+        """All of the stage's checks of one kind."""
+        return [c for c in self.checks if isinstance(c, kind)]
 
     def row_fields(self) -> tuple[str, ...]:
         """Fields of the rows it accepts."""
@@ -229,7 +245,7 @@ class SlotMaker:
         self._names = list(field_names(blueprint.item))
         item = dict.fromkeys(self._names, "...")
         self._schema_hint = orjson.dumps(item if is_single(blueprint.stage) else {"items": [item]}).decode()
-        self._labels = sorted({*blueprint.train.by_label(), *blueprint.targets})
+        self._labels = sorted(blueprint.train.by_label() or blueprint.targets)
 
     def make(self, label: str, ordinal: int) -> Slot:
         """The `ordinal`-th slot of class `label`.

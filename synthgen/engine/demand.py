@@ -335,11 +335,12 @@ class Demand:
         return head is not None and head not in waiting
 
     def reconsider(self, label: str) -> None:
-        """Something outside its account changed how much of a class is wanted, or can be asked."""
+        """How much of a class is wanted (here, and so in every stage before) or can be asked may have changed."""
         account = self.classes[label]
         if label in self._set_aside and account.is_open:
             self._set_aside.remove(label)
             heapq.heappush(self._asked_next, (self._order.place(label, account.next_ordinal()), label))
+        self.on_change(label)
 
     def _next_wanted(self) -> ClassDemand | None:
         """Of the classes of which more is wanted, the one whose turn is next."""
@@ -362,7 +363,6 @@ class Demand:
         self._waiting_in_all += len(account.waiting) - self._waiting[label]
         self._waiting[label] = len(account.waiting)
         self.reconsider(label)
-        self.on_change(label)
 
     def _is_gap(self, account: ClassDemand) -> bool:
         """Whether others wait for the missing slot: all classes', or, where these go their own ways, its own."""

@@ -14,10 +14,12 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel
 
-from synthgen.checks import Check, LabelJudge, build_checks, measure_row, rewrite_row
+from synthgen.checks import Check, LabelJudge, build_checks, measure_row, measuring, rewrite_row
+from synthgen.checks.protocol import MeasuringCheck
 from synthgen.dedup import Deduplicator, Verdict
 from synthgen.encoders import Encoder
 from synthgen.engine.blueprint import Blueprint
+from synthgen.engine.likeness import SourceLikeness
 from synthgen.identity import row_id
 from synthgen.journal import vector_digests
 from synthgen.parse import ParsedItem, parse_answer
@@ -78,6 +80,7 @@ class RowJudge:
         answer_field: Where a plain text answer goes.
         text_field: The field that checks and dedup look at.
         checks: The judges.
+        measuring: Those of them that keep figures of the rows that pass.
         least: Of a judge stage: least score by field.
     """
 
@@ -86,6 +89,7 @@ class RowJudge:
     answer_field: str
     text_field: str
     checks: Sequence[Check]
+    measuring: Sequence[MeasuringCheck]
     least: Mapping[str, float] = field(default_factory=dict)
 
     def judge(self, slot: Slot, completion: Completion) -> tuple[Landed, str | None]:
@@ -119,8 +123,8 @@ class RowJudge:
             candidate, changed = rewrite_row(self.checks, candidate)
             results = {**results, **changed}
         rejection = rejection or self._first_objection(candidate)
-        if rejection is None:
-            results = {**results, **measure_row(self.checks, candidate)}
+        if rejection is None and self.measuring:
+            results = {**results, **measure_row(self.measuring, candidate)}
         return Judged(candidate, rejection, results=results)
 
     def _candidate(self, slot: Slot, number: int, fields: dict[str, Any]) -> Candidate:
@@ -178,6 +182,7 @@ def row_judge(blueprint: Blueprint) -> RowJudge:
         blueprint.answer_field,
         blueprint.text_field,
         checks,
+        measuring(checks),
         blueprint.stage.pass_,
     )
 
@@ -195,12 +200,14 @@ class PoolJudge:
         encoder: Makes vectors, or None where nobody looks at any.
         label_judge: The label check, or None.
         apart: Where each class goes its own way: who holds its accepted rows; else None.
+        likeness: Compares rows with what they were made from, or None where no check bounds that.
     """
 
     dedup: Deduplicator
     encoder: Encoder | None
     label_judge: LabelJudge | None
     apart: Mapping[str, Deduplicator] | None = None
+    likeness: SourceLikeness | None = None
 
     def accepted(self, label: str) -> Deduplicator:
         """Who holds the accepted rows that one of a class is compared with."""
@@ -250,6 +257,9 @@ class PoolJudge:
     def _judge_one(self, item: Judged, vector: Vector | None) -> Judged:
         verdict = self.dedup.judge_vectors(item.candidate, vector)
         rejection, results = verdict.rejection, item.with_contrast(verdict)
+        if rejection is None and self.likeness is not None and vector is not None:
+            rejection, found = self.likeness.judge(item.candidate, vector)
+            results = {**results, **found}
         if rejection is None and self.label_judge is not None and vector is not None:
             rejection, found = self.label_judge.judge(item.candidate.text, vector, item.candidate.label)
             results = {**results, **found}

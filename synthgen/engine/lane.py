@@ -259,6 +259,8 @@ class Lane:
                 await asyncio.sleep(0)
             else:
                 judged = iter(await loop.run_in_executor(thread, work))
+            for entry in pools.likeness.take_new() if pools.likeness is not None else ():
+                self.writer.queue(entry)
             for landed in batch:
                 final = next(judged) if landed.survivors else landed
                 account = self.demand.classes[landed.slot.label]

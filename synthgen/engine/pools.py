@@ -17,17 +17,18 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from synthgen.checks import LabelJudge
+from synthgen.checks import LabelJudge, needs_vectors
 from synthgen.data.label_models import load_label_model
 from synthgen.dedup import Deduplicator
 from synthgen.encoders import Encoder, open_encoder
 from synthgen.engine.blueprint import Blueprint
 from synthgen.engine.evaluate import PoolJudge
 from synthgen.engine.events import Observer, Preparing
+from synthgen.engine.likeness import SourceLikeness
 from synthgen.engine.writer import JournalWriter
 from synthgen.errors import JobError
 from synthgen.identity import content_id
-from synthgen.job import DuplicateCheck, LabelCheck, LeakageCheck
+from synthgen.job import ChangeCheck, DuplicateCheck, LabelCheck, LeakageCheck
 from synthgen.journal import ENCODER_KEY, AcceptedRow, StoredRow, VectorEntry
 from synthgen.records import Candidate, Row
 
@@ -75,6 +76,7 @@ class PoolBuilder:
     def __init__(self, blueprint: Blueprint, writer: JournalWriter, room: EncoderRoom, observe: Observer) -> None:
         self._blueprint, self._writer, self._room, self._observe = blueprint, writer, room, observe
         self.train_vectors: Vectors | None = None
+        self._stored: dict[str, bytes] = {}
 
     async def build(self) -> PoolJudge:
         """Everything needed to judge rows.
@@ -90,7 +92,9 @@ class PoolBuilder:
         if encoder is not None:
             await self._writer.call(lambda: self._admit_encoder(encoder.identity))
             self.train_vectors, test_vectors = await self._real_vectors(encoder, train, test)
-        pools = await self._blocking(lambda: assemble(blueprint, encoder, self.train_vectors, test_vectors))
+        pools = await self._blocking(
+            lambda: assemble(blueprint, encoder, self.train_vectors, test_vectors, self._stored)
+        )
         if (judge := pools.label_judge) is not None:
             stated = orjson.dumps(judge.error.as_json()).decode()
             await self._writer.call(lambda: self._writer.journal.set_meta({LABEL_CHECK_KEY: stated}))
@@ -140,6 +144,7 @@ class PoolBuilder:
         if missing:
             self._observe(Preparing("encoding real rows", len(missing), len(missing)))
         self._room.known.update(stored)
+        self._stored = stored
         return stack(train, stored, encoder.dimensions), stack(test, stored, encoder.dimensions)
 
     async def _blocking(self, work: Callable[[], T]) -> T:
@@ -147,7 +152,11 @@ class PoolBuilder:
 
 
 def assemble(
-    blueprint: Blueprint, encoder: Encoder | None, train_vectors: Vectors | None, test_vectors: Vectors | None
+    blueprint: Blueprint,
+    encoder: Encoder | None,
+    train_vectors: Vectors | None,
+    test_vectors: Vectors | None,
+    stored: Mapping[str, bytes],
 ) -> PoolJudge:
     """The pool judge of a job before any row is accepted. Blocking: the label classifier is trained here.
 
@@ -156,6 +165,7 @@ def assemble(
         encoder: Makes the rows' vectors, or None where the job needs none; the others are None with it.
         train_vectors: One for each real training row.
         test_vectors: One for each real test row.
+        stored: What the journal holds of real rows and of texts that rows were made from, by text digest.
     """
     dedup = Deduplicator(
         blueprint.check(DuplicateCheck),
@@ -166,13 +176,15 @@ def assemble(
     dedup.add_real(blueprint.train.rows, train_vectors)
     dedup.add_test(blueprint.test.rows if blueprint.test else (), test_vectors)
     apart = _classes_apart(blueprint, encoder)
+    changes = [c for c in blueprint.checks_of(ChangeCheck) if needs_vectors(c)]
+    likeness = SourceLikeness(changes, encoder, stored) if changes and encoder is not None else None
     check = blueprint.check(LabelCheck)
     if check is None or train_vectors is None:
-        return PoolJudge(dedup, encoder, None, apart)
+        return PoolJudge(dedup, encoder, None, apart, likeness)
     label_judge = make_label_judge(
         check, blueprint.train.rows, train_vectors.astype(np.float32), seed=blueprint.job.seed, base=blueprint.base
     )
-    return PoolJudge(dedup, encoder, label_judge, apart)
+    return PoolJudge(dedup, encoder, label_judge, apart, likeness)
 
 
 def _classes_apart(blueprint: Blueprint, encoder: Encoder | None) -> dict[str, Deduplicator] | None:

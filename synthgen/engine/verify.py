@@ -224,7 +224,15 @@ class _Deriver:
             self._findings.differ("vector", name, lacking, "one for each item that was encoded")
             self.follow_recorded(slot.rows)
             return
-        for row, item in zip(slot.rows, self._pools.judge(landed, kept).items, strict=True):
+        try:
+            judged = self._pools.judge(landed, kept)
+        except _NotRecordedError as lacking:
+            self._findings.differ(
+                "vector", name, f"none of {str(lacking)!r}", "one of each text that rows were made from"
+            )
+            self.follow_recorded(slot.rows)
+            return
+        for row, item in zip(slot.rows, judged.items, strict=True):
             self._compare_item(row, item, name)
 
     def follow_recorded(self, rows: Sequence[StoredRow]) -> None:
@@ -276,6 +284,10 @@ class _Deriver:
         return self._by_id[label].get(str(row))
 
 
+class _NotRecordedError(LookupError):
+    """A decision rests on a vector that the journal does not hold."""
+
+
 class _Recorded:
     """Stands for the encoder whose vectors the journal holds; makes none itself."""
 
@@ -283,7 +295,7 @@ class _Recorded:
         self.identity, self.dimensions = identity, dimensions
 
     def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        raise RuntimeError(f"{len(texts)} texts have no recorded vector")
+        raise _NotRecordedError(texts[0])
 
 
 def _deriver(journal: Journal, blueprint: Blueprint, sources: Sources | None, findings: Findings) -> _Deriver | None:
@@ -291,7 +303,7 @@ def _deriver(journal: Journal, blueprint: Blueprint, sources: Sources | None, fi
     judge = row_judge(blueprint)
     if not blueprint.needs_encoder:
         slots = blueprint.slot_maker(None, sources)
-        return _Deriver(blueprint, slots, judge, assemble(blueprint, None, None, None), sources, findings)
+        return _Deriver(blueprint, slots, judge, assemble(blueprint, None, None, None, {}), sources, findings)
     identity = journal.meta().get(ENCODER_KEY, "")
     stored = journal.vectors(identity)
     train, test = blueprint.train.rows, blueprint.test.rows if blueprint.test else ()
@@ -303,7 +315,7 @@ def _deriver(journal: Journal, blueprint: Blueprint, sources: Sources | None, fi
         return None
     dimensions = len(next(iter(stored.values()))) // np.dtype(np.float16).itemsize
     train_vectors, test_vectors = stack(train, stored, dimensions), stack(test, stored, dimensions)
-    pools = assemble(blueprint, _Recorded(identity, dimensions), train_vectors, test_vectors)
+    pools = assemble(blueprint, _Recorded(identity, dimensions), train_vectors, test_vectors, stored)
     vectors = vectors_by_label(blueprint, train_vectors) if blueprint.needs_vectors_to_plan else None
     return _Deriver(blueprint, blueprint.slot_maker(vectors, sources), judge, pools, sources, findings)
 

@@ -32,8 +32,9 @@ def judge_item(
     if problems:
         return {}, problems
     try:
-        item = _instance(value, model)
-        fields: Fields = orjson.loads(orjson.dumps(item.model_dump(mode="json", by_alias=True)))
+        fields: Fields = _instance(value, model).model_dump(mode="json", by_alias=True)
+        if not _is_plain(fields):
+            fields = orjson.loads(orjson.dumps(fields))
     except ValidationError as error:
         return {}, [_in_words(e) for e in error.errors(include_url=False, include_input=False, include_context=False)]
     except TypeError as error:
@@ -74,6 +75,8 @@ def list_unstorable(value: Any) -> list[str]:
     """Why `value` could not be journaled or exported, whatever the schema thinks of it; empty where it can be."""
     if not isinstance(value, dict):
         return [f"an item must be an object, not {_kind(value)}"]
+    if _is_plain(value):
+        return []
     for where, leaf, depth in _leaves(value):
         if depth > MAX_DEPTH:
             return [f"{where}: nested deeper than {MAX_DEPTH}"]
@@ -84,6 +87,14 @@ def list_unstorable(value: Any) -> list[str]:
         if isinstance(leaf, str) and (bad := _FORBIDDEN.search(leaf)):
             return [f"{where}: holds {'a NUL character' if bad[0] == chr(0) else 'half of a surrogate pair'}"]
     return []
+
+
+def _is_plain(fields: Mapping[str, Any]) -> bool:
+    """Whether it is what most items are: names with ASCII texts, which are harmless without a closer look."""
+    for name, value in fields.items():
+        if type(value) is not str or not value.isascii() or "\0" in value or not name.isascii() or "\0" in name:
+            return False
+    return True
 
 
 def _leaves(value: Any) -> Iterator[tuple[str, Any, int]]:

@@ -34,7 +34,7 @@ from synthgen.records import Message, OutputKind, Prompt, Row, Source
 
 VARIABLES: Mapping[str, str] = {
     "label": "class to write for; empty where the job has none",
-    "labels": "every class of the training data",
+    "labels": "every class of the training data; without any, the classes aimed at",
     "description": "what the class means, from the job's `descriptions`; may be empty",
     "seeds": "real rows of the class, each with .text and .label",
     "items": "rows asked for in this answer",

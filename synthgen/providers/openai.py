@@ -1,7 +1,7 @@
 """Any OpenAI-compatible server: OpenAI, vLLM, Ollama, llama.cpp, OpenRouter, ...
 
-The fast road: one aiohttp connection pool an endpoint and orjson both ways; the answer is parsed once and never becomes
-a model of the whole response. `transport: sdk` goes through the openai package instead (`openai_sdk`).
+The fast road: one pool of connections an endpoint (`http_client`) and orjson both ways; the answer is parsed once and
+never becomes a model of the whole response. `transport: sdk` goes through the openai package instead (`openai_sdk`).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import Any, Protocol, Self
 from urllib.parse import urlsplit
 
 import orjson
@@ -17,13 +17,10 @@ import orjson
 from synthgen.errors import JobError
 from synthgen.job import ModelConfig
 from synthgen.providers import openai_errors
+from synthgen.providers.http_client import HttpClient
 from synthgen.providers.openai_errors import MAX_KEPT_BYTES, EndpointError, Unencodable
 from synthgen.providers.openai_wire import Dialect, parse_body, read_answer
 from synthgen.records import Answer, Failure, Request
-
-if TYPE_CHECKING:
-    import aiohttp
-    from yarl import URL
 
 DEFAULT_CONCURRENCY = 512
 MOST_DIALECT_CHANGES = 6
@@ -114,56 +111,33 @@ def _transport(config: ModelConfig, api_key: str | None) -> Transport:
 
 
 class HttpTransport:
-    """aiohttp and orjson. What is the same for every request is made once."""
+    """Our own small HTTP client and orjson. What is the same for every request is made once."""
 
     def __init__(self, base_url: str, api_key: str | None) -> None:
         self._base_url = base_url
-        self._headers = {"content-type": "application/json"}
+        self._headers = {"content-type": "application/json", "user-agent": "synthgen"}
         if api_key:
             self._headers["authorization"] = f"Bearer {api_key}"
-        self._session: aiohttp.ClientSession
-        self._urls: dict[str, URL] = {}
-        self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
+        self._client: HttpClient
 
     async def open(self) -> None:
-        import aiohttp
-
-        connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=300, keepalive_timeout=60)
-        self._session = aiohttp.ClientSession(
-            connector=connector,
-            headers=self._headers,
-            timeout=aiohttp.ClientTimeout(total=None),
-            auto_decompress=True,
-            cookie_jar=aiohttp.DummyCookieJar(),  # an endpoint that sets a cookie sets it for nobody
-        )
+        try:
+            self._client = HttpClient(self._base_url, self._headers)
+        except ValueError as error:
+            raise JobError(f"base_url: {error}", hint="it looks like http://127.0.0.1:8000/v1") from None
 
     async def close(self) -> None:
-        await self._session.close()
+        await self._client.close()
 
     async def post(self, path: str, body: Mapping[str, Any], *, timeout_s: float) -> tuple[Any, Mapping[str, str]]:
         try:
             data = orjson.dumps(body)
         except TypeError as error:  # orjson's encoding error is one
             raise Unencodable(str(error)) from None
-        url = self._urls.get(path) or self._prepare_url(path)
-        timeout = self._timeouts.get(timeout_s) or self._prepare_timeout(timeout_s)
-        async with self._session.post(url, data=data, timeout=timeout, allow_redirects=False) as response:
-            raw = await response.read()
-            headers = {k.lower(): v for k, v in response.headers.items()}
-            if response.status != 200:
-                raise EndpointError(response.status, _parsed_or_text(raw), headers)
-        return parse_body(raw), headers
-
-    def _prepare_url(self, path: str) -> URL:
-        from yarl import URL
-
-        return self._urls.setdefault(path, URL(self._base_url + path))
-
-    def _prepare_timeout(self, timeout_s: float) -> aiohttp.ClientTimeout:
-        import aiohttp
-
-        timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=min(timeout_s, 15.0))
-        return self._timeouts.setdefault(timeout_s, timeout)
+        answer = await self._client.post(path, data, timeout_s=timeout_s)
+        if answer.status != 200:
+            raise EndpointError(answer.status, _parsed_or_text(answer.body), answer.headers)
+        return parse_body(answer.body), answer.headers
 
 
 def _parsed_or_text(raw: bytes) -> Any:

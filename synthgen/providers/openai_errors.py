@@ -25,6 +25,7 @@ from typing import Any
 
 import orjson
 
+from synthgen.providers.http_client import ConnectError
 from synthgen.records import Failure, FailureKind, Usage
 
 _QUOTA = re.compile(
@@ -127,7 +128,7 @@ def _classify(error: Exception) -> Failure:
     if isinstance(error, Unencodable):
         hint = "each of `params` must be a JSON value"
         return Failure(FailureKind.REFUSED, "unencodable", _short(str(error)), hint=hint, is_sent=False)
-    if (failure := _classify_address(error)) is not None:  # some of these are ValueErrors as well
+    if (failure := _classify_tls(error)) is not None:  # some of these are ValueErrors as well
         return failure
     if isinstance(error, BadBody | ValueError):
         return Failure(FailureKind.TRANSIENT, "bad_body", f"the server's answer cannot be read: {_short(str(error))}")
@@ -136,27 +137,21 @@ def _classify(error: Exception) -> Failure:
     return _classify_transport(error)
 
 
-def _classify_address(error: Exception) -> Failure | None:
-    import aiohttp
-
+def _classify_tls(error: Exception) -> Failure | None:
     said = _short(str(error) or type(error).__name__)
-    if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
-        return Failure(FailureKind.FATAL, "address", f"not an address: {said}", hint="look at base_url", is_sent=False)
-    if isinstance(error, ssl.SSLError | aiohttp.ClientSSLError | aiohttp.ServerFingerprintMismatch):
+    if isinstance(error, ssl.SSLError):
         hint = "look at base_url: http or https?"
         return Failure(FailureKind.FATAL, "tls", f"no secure connection: {said}", hint=hint, is_sent=False)
     return None
 
 
 def _classify_transport(error: Exception) -> Failure:
-    import aiohttp
-
     said = _short(str(error) or type(error).__name__)
-    if isinstance(error, aiohttp.ClientConnectorError | ConnectionRefusedError | socket.gaierror):
+    if isinstance(error, ConnectError | ConnectionRefusedError | socket.gaierror):
         hint = "is the server running, and is base_url its address?"
-        why = getattr(getattr(error, "os_error", error), "strerror", None) or said
+        why = error.strerror or said
         return Failure(FailureKind.TRANSIENT, "connect", f"cannot be reached: {_short(why)}", hint=hint, is_sent=False)
-    if isinstance(error, aiohttp.ClientError | OSError | EOFError):
+    if isinstance(error, OSError | EOFError):
         return Failure(FailureKind.TRANSIENT, "cut", f"the connection broke: {said}")
     return Failure(FailureKind.TRANSIENT, "unknown", f"unforeseen: {type(error).__name__}: {said}")
 

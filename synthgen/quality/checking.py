@@ -10,7 +10,7 @@ from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from synthgen.checks import Check, LabelJudge, build_checks, measure_row, rewrite_row
+from synthgen.checks import Check, LabelJudge, build_checks, measure_row, measuring, rewrite_row
 from synthgen.dedup import Deduplicator
 from synthgen.engine.pools import make_label_judge
 from synthgen.errors import JobError
@@ -199,7 +199,7 @@ def _judge(
     kept: dict[str, Any] = {}
     rejection = next((r for check in simple if (r := check.judge(candidate)) is not None), None)
     if rejection is None:
-        kept.update(measure_row(simple, candidate))
+        kept.update(measure_row(measuring(simple), candidate))
     rejection = rejection or dedup.judge_texts(candidate).rejection or dedup.judge_vectors(candidate, vector).rejection
     if rejection is None and judge is not None:
         rejection, found = judge.judge(candidate.text, vector, candidate.label)

@@ -34,7 +34,8 @@ def resolve(job: Job, *, name: str, base: Path) -> tuple[Job, Recipe]:
     if is_own:
         stages = [stage for stage in job.stages or () if stage.when]
     else:
-        stages = _overridden(job, [_placed(stage, recipe, base) for stage in recipe.stages_with(options)], recipe, name)
+        brought = [_fitted(_placed(stage, recipe, base), job) for stage in recipe.stages_with(options)]
+        stages = _overridden(job, brought, recipe, name)
     stages = _with_checks(stages, job.checks or ())
     models = job.models or recipe.models_with(options)
     if not models:
@@ -54,6 +55,13 @@ def _placed(stage: StageConfig, recipe: Recipe, base: Path) -> StageConfig:
     if not beside.is_file():
         return stage
     return stage.model_copy(update={"template": os.path.relpath(beside, base)})
+
+
+def _fitted(stage: StageConfig, job: Job) -> StageConfig:
+    """Without the recipe's label check where the job's rows have no classes to check."""
+    if job.data.label is not None or stage.checks is None:
+        return stage
+    return stage.model_copy(update={"checks": [check for check in stage.checks if check.check != "label"]})
 
 
 def _own_recipe(job: Job) -> Recipe:

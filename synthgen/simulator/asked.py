@@ -22,6 +22,7 @@ _COUNTS = tuple(
     re.compile(before + _ASKING, re.IGNORECASE | re.MULTILINE)
     for before in (r"^" + _LEAD_IN, r"[.:;!?]" + _LEAD_IN, r"\b")
 )
+_EXACTLY = re.compile(r"\bexactly (\d{1,3}) items?\b", re.IGNORECASE)
 _CLASS = re.compile(
     r"\b(?:class|label|intent|category|topic)\b(?:\s+(?:is|of|named|called))?[\s:=\"'`*]{1,6}([\w-][\w .-]{0,60})", re.I
 )
@@ -91,7 +92,7 @@ def _schema_of(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def _count_of(turns: list[str]) -> int | None:
-    for pattern in _COUNTS:
+    for pattern in (_EXACTLY, *_COUNTS):
         for turn in reversed(turns):
             found = pattern.search(turn)
             if found:

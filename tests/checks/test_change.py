@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from synthgen.checks import build_checks, judge_similarity, measure_row, needs_vectors
+from synthgen.checks import build_checks, judge_similarity, measure_row, measuring, needs_vectors
 from synthgen.checks.change import LEVELS, Change, Unchanged, band_of
 from synthgen.job import ChangeCheck, UnchangedCheck
 from synthgen.records import Reason
@@ -69,13 +69,13 @@ def test_a_row_without_a_source_passes_and_keeps_nothing(row: MakeRow) -> None:
     """What was written anew has nothing to be compared with."""
     checks = build_checks([UnchangedCheck(check="unchanged"), change(level="high")], language=None)
     assert [check.judge(row(SOURCE)) for check in checks] == [None, None]
-    assert measure_row(checks, row(SOURCE)) == {}
+    assert measure_row(measuring(checks), row(SOURCE)) == {}
 
 
 def test_a_passed_row_keeps_both_figures(row: MakeRow) -> None:
     """Share of edited words and of shared 3-grams, for the export."""
     checks = build_checks([change(level="low")], language=None)
-    kept = measure_row(checks, replace(row("Where is my card? I ordered it last week."), source_text=SOURCE))
+    kept = measure_row(measuring(checks), replace(row("Where is my card? I ordered it last week."), source_text=SOURCE))
     assert kept["edit_ratio"] == 0.1
     assert 0.8 < kept["overlap_ratio"] < 1
 

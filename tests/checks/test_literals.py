@@ -6,7 +6,7 @@ import random
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthgen.checks import chatter, refusal, repetitive
@@ -39,6 +39,7 @@ _RULES = {**chatter._RULES, **{f"refusal_{name}": rules for name, rules in refus
 _WORDS = sorted({word for rules in _RULES.values() for rule in rules for word in re.findall(r"[a-zA-Z']{2,}", rule)})
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from([*_WORDS, ":", "1.", "2.", "\n", "- ", "#", "**", "I", "a", "ſupport", "K"]), max_size=12)
 )

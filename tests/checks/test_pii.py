@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from synthgen.checks import build_checks, measure_row, rewrite_row
+from synthgen.checks import build_checks, measure_row, measuring, rewrite_row
 from synthgen.checks.pii import Pii
 from synthgen.job import PiiCheck
 from synthgen.records import Candidate, Reason
@@ -45,7 +45,7 @@ def test_pii_does_for_each_entity_what_is_asked() -> None:
     assert changed.fields == {"text": changed.text}
     assert found == {"redacted": {"EMAIL_ADDRESS": 1}}
     assert pii.judge(changed) is None
-    assert measure_row([pii], changed) == {"pii": {"PHONE_NUMBER": 1}, "review": True}
+    assert measure_row(measuring([pii]), changed) == {"pii": {"PHONE_NUMBER": 1}, "review": True}
     assert pii.judge(candidate("4532 0151 1283 0366")) is not None
 
 

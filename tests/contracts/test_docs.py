@@ -10,6 +10,7 @@ import pytest
 from synthgen.api import load_blueprint
 from synthgen.cli import cli
 from synthgen.job import parse_job
+from synthgen.recipes import recipe_names
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *ROOT.glob("examples/*/README.md")]
@@ -25,6 +26,13 @@ def test_readme_job_file_parses() -> None:
     job = parse_job(text, name="README.md")
     assert job.targets == {"card_arrival": 200}
     parse_job(text.replace("    # base_url", "    base_url"), name="README.md with the other endpoint")
+
+
+def test_recipes_page_knows_every_recipe_and_its_job_file_parses() -> None:
+    """Its table has each built-in recipe, and the job file it shows is one that synthgen takes."""
+    page = ROOT / "docs/recipes.md"
+    assert set(recipe_names()) <= set(re.findall(r"^\| `([a-z-]+)` \|", page.read_text(), re.MULTILINE))
+    parse_job(blocks(page, "yaml")[0], name="recipes.md")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))

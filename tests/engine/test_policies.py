@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import random
 from decimal import Decimal
 from typing import Any
@@ -14,13 +15,14 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from synthgen.engine.budget import Budget, Spend, seconds_until
 from synthgen.engine.changes import Effect, compare
-from synthgen.engine.demand import ClassDemand, Demand
+from synthgen.engine.demand import ClassDemand, Demand, FeedingDemand
 from synthgen.engine.prices import price_of, require_price
 from synthgen.engine.retry import RetryPolicy, Tries, Verdict
+from synthgen.engine.sources import Sources
 from synthgen.errors import JobError
 from synthgen.job import BudgetConfig, ModelConfig, PriceConfig, RetryConfig, StarvationConfig
 from synthgen.plan import Interleaving
-from synthgen.records import Failure, FailureKind, Usage
+from synthgen.records import Failure, FailureKind, Source, Usage
 
 
 def demand_of(targets: dict[str, int], *, items: int = 4, window: int = 1000) -> Demand:
@@ -122,6 +124,52 @@ def test_starvation_needs_a_whole_window_of_evidence() -> None:
     assert account.has_collapsed()
     account.note_committed(5, is_failed=False)
     assert not account.has_collapsed()
+
+
+@given(st.integers(1, 80), st.integers(2, 5), st.integers(1, 12), st.integers(0, 10_000))
+def test_demand_of_a_chain_never_stalls(target: int, stages: int, concurrency: int, seed: int) -> None:
+    """However little a last stage keeps, every stage before it is asked for more until the target is met: while
+    nothing is on its way anywhere, some stage has a slot to ask."""
+    chance = random.Random(seed)
+    chain, fed_by = chain_of(target, stages=stages)
+    in_flight: list[tuple[int, int]] = []
+    while not chain[-1].classes["a"].is_met:
+        for number in reversed(range(stages)):
+            while len(in_flight) < concurrency and (slot := chain[number].take()) is not None:
+                in_flight.append((number, slot[1]))
+        assert in_flight
+        number, ordinal = in_flight.pop(chance.randrange(len(in_flight)))
+        account = chain[number].classes["a"]
+        account.note_landed(ordinal, chance.choice((0, 0, 1)) if number == stages - 1 else 1)
+        while (
+            account.is_open and account.committed in account.waiting and account.waiting[account.committed] is not None
+        ):
+            rows = int(account.waiting[account.committed] or 0)
+            account.note_committed(rows, is_failed=False)
+            if number + 1 < stages and rows:
+                fed_by[number + 1].add(Source(f"r:{number}:{account.committed}", "text", "a", {}))
+                chain[number + 1].reconsider("a")
+
+
+def chain_of(target: int, *, stages: int) -> tuple[list[Demand], list[Sources]]:
+    """Stages of one class, each fed by the one before, wired as lanes wire them."""
+    sources = [Sources(["a"], copies=1) for _ in range(stages)]
+    patient = StarvationConfig(patience=10_000)
+    accounts: list[ClassDemand] = [FeedingDemand("a", target, 1, patient) for _ in range(stages - 1)]
+    accounts.append(ClassDemand("a", target, 1, patient))
+    for number, account in enumerate(accounts[1:], start=1):
+        account.sources, account.feeder = sources[number], accounts[number - 1]
+        before = accounts[number - 1]
+        assert isinstance(before, FeedingDemand)
+        before.fed = account
+    order = Interleaving({"a": target})
+    chain = [
+        Demand(order, {"a": account}, window=1000, is_ordered=number == stages - 1)
+        for number, account in enumerate(accounts)
+    ]
+    for before, after in itertools.pairwise(chain):
+        after.on_change = before.reconsider
+    return chain, sources
 
 
 def test_barren_class_costs_its_patience_and_no_more() -> None:

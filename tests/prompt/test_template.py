@@ -10,6 +10,7 @@ import pytest
 from synthgen.data.prompts import builtin_names, load_template
 from synthgen.errors import JobError
 from synthgen.prompt import VARIABLES, parse_template
+from synthgen.recipes.catalogue import find_recipe
 from synthgen.records import Message, Row
 
 VALUES: dict[str, Any] = {
@@ -24,6 +25,9 @@ VALUES: dict[str, Any] = {
     "schema_hint": '{"items": [{"text": "..."}]}',
     "fields": ["text"],
 }
+
+SOURCE = {"text": "the parcel went to my old address", "label": "late", "response": "oh", "follow_up": "and now?"}
+SOURCE["follow_up_response"] = "wait"
 
 
 def test_template_messages_become_turns() -> None:
@@ -112,15 +116,25 @@ def test_builtin_template_renders_with_and_without_extras(name: str) -> None:
     is for; and declares the variables it uses."""
     template = parse_template(load_template(name, base=Path()).text, name=name)
     assert template.meta.description
-    plain = template.render({**VALUES, "attributes": {}})
+    recipe = find_recipe(name.partition("/")[0], base=Path(), blame="test")
+    options = {key: "es" if option.default is None else option.default for key, option in recipe.options.items()}
+    values = {**VALUES, "source": SOURCE, "options": options}
+    plain = template.render({**values, "attributes": {}})
     full = template.render(
-        {**VALUES, "language": "es", "instructions": "Mention the app.", "description": "late parcels"}
+        {**values, "language": "es", "instructions": "Mention the app.", "description": "late parcels"}
     )
+    shown_always = {
+        "seeds": ("where is my parcel", "it never came"),
+        "source": ("the parcel went to my old address",),
+        "label": ("late",),
+    }
+    declared = set(template.meta.variables)
+    assert declared & shown_always.keys()
     for prompt in (plain, full):
         shown = prompt.text or "".join(m.content for m in prompt.messages)
-        assert "where is my parcel" in shown
-        assert "it never came" in shown
-    assert set(template.meta.variables) <= set(VARIABLES)
+        for variable in declared & shown_always.keys():
+            assert all(text in shown for text in shown_always[variable])
+    assert declared <= set(VARIABLES)
 
 
 def test_builtin_templates_exist() -> None:

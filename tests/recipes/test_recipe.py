@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from synthgen.api import load_blueprint
 from synthgen.errors import JobError
 from synthgen.job import parse_job
 from synthgen.recipes import find_recipe, parse_recipe, recipe_names, resolve
-from tests.scenarios.scene import run_json, simulator, write_rows
+from tests.scenarios.scene import export, run_json, simulator, write_rows
 
 OWN = """\
 description: a polite and a rude way to say the same
@@ -73,6 +74,23 @@ def test_recipe_of_ones_own_runs(tmp_path: Path) -> None:
         (tmp_path / "job.yaml").write_text(job_text(models=models, options={"tone": "rude"}))
         result = run_json(tmp_path / "job.yaml", tmp_path / "run")
     assert (result["exit"], result["accepted"]) == (0, {"late": 20}), result["stderr"]
+
+
+def test_recipe_that_the_docs_show_runs(tmp_path: Path) -> None:
+    """It is whole as pasted, in under thirty lines; what its judge turned down says the scores."""
+    page = (Path(__file__).parents[2] / "docs/recipes.md").read_text()
+    shown = page.partition("## One of your own")[2].partition("```yaml\n")[2].partition("```")[0]
+    assert len(shown.splitlines()) < 30
+    (tmp_path / "own.yaml").write_text(shown)
+    write_rows(tmp_path / "train.csv", labels={"late": 12, "other": 5})
+    with simulator() as server:
+        models = [{"provider": "openai", "model": "sim", "base_url": server.base_url}]
+        (tmp_path / "job.yaml").write_text(job_text(models=models))
+        result = run_json(tmp_path / "job.yaml", tmp_path / "run")
+    assert (result["exit"], result["accepted"]) == (0, {"late": 20}), result["stderr"]
+    assert set(result["rejected"]) >= {"judged"}
+    rows = [json.loads(line) for line in export(tmp_path / "run").splitlines()]
+    assert all(len(row["reply"]) >= 20 and row["provenance"]["checks"]["judge"]["mean"] >= 4 for row in rows)
 
 
 def test_options_fill_the_stages(tmp_path: Path) -> None:

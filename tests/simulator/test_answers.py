@@ -80,6 +80,13 @@ def test_answer_without_schema_takes_the_shape_the_prompt_names() -> None:
     assert re.fullmatch(r"[^\n]+\n", ask("- one\n- two\n-", is_chat=False).text)
 
 
+@pytest.mark.parametrize("prompt", ["Say it again, harder. Answer with JSON, exactly 1 item.", "JSON, exactly 3 items"])
+def test_answer_has_exactly_the_items_it_is_told(prompt: str) -> None:
+    """A count of items told with "exactly" goes before anything else the words may say."""
+    wanted = int(re.findall(r"\d", prompt)[0])
+    assert len(orjson.loads(ask(f"Write a harder version in 30 words. {prompt}").text)["items"]) == wanted
+
+
 def test_answer_respects_max_tokens_and_stop() -> None:
     """Too many tokens cut the text with finish_reason length; a stop string ends it with stop."""
     cut = ask("Write 5.", body={"max_tokens": 10})
