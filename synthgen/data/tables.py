@@ -5,8 +5,9 @@ Owns how a column is found and what counts as a usable row. Every value is read 
 
 from __future__ import annotations
 
+import csv
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from synthgen.records import Row
 if TYPE_CHECKING:
     import polars as pl
 
+LONGEST_FIELD = 2**31 - 1
 FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")
 
 
@@ -54,12 +56,9 @@ def load_rows(path: Path, *, pool: str, text: str, label: str | None) -> RealRow
     Raises:
         JobError: No such file, unreadable, a column missing, or no usable row.
     """
-    frame = read_frame(path)
-    columns = [text] if label is None else [text, label]
-    for column in columns:
-        require_column(column, frame.columns, path)
-    texts = frame[text].to_list()
-    labels = [""] * len(texts) if label is None else frame[label].to_list()
+    columns = read_columns(path, [text] if label is None else [text, label])
+    texts = columns[0]
+    labels = [""] * len(texts) if label is None else columns[1]
     rows = tuple(
         Row(id=f"{pool}:{number}", text=clean_text, label=clean_label)
         for number, (clean_text, clean_label) in enumerate(zip(map(_clean, texts), map(_clean, labels), strict=True), 1)
@@ -74,6 +73,67 @@ def load_rows(path: Path, *, pool: str, text: str, label: str | None) -> RealRow
     return RealRows(path, rows, len(texts) - len(rows))
 
 
+def read_columns(path: Path, columns: Sequence[str]) -> list[list[str | None]]:
+    """Some columns of a file as text, row by row. Csv, tsv and jsonl are read without loading polars.
+
+    Raises:
+        JobError: As `read_frame`, or a column is missing.
+    """
+    _require_readable(path)
+    values: dict[str, list[str | None]]
+    match path.suffix:
+        case ".parquet":
+            frame = read_frame(path)
+            found, values = frame.columns, {name: frame[name].to_list() for name in columns if name in frame.columns}
+        case ".jsonl":
+            records = [_as_texts(record) for record in read_json_lines(path)]
+            found = list(dict.fromkeys(key for record in records for key in record))
+            values = {name: [record.get(name) for record in records] for name in columns}
+        case suffix:
+            found, lines = _read_csv(path, "\t" if suffix == ".tsv" else ",")
+            places = {name: found.index(name) for name in columns if name in found}
+            values = {name: [line[place] for line in lines] for name, place in places.items()}
+    for column in columns:
+        require_column(column, found, path)
+    return [values[column] for column in columns]
+
+
+def _read_csv(path: Path, separator: str) -> tuple[list[str], list[list[str | None]]]:
+    """Header and rows; an empty line is a row of empty values, a short one lacks its last ones.
+
+    Raises:
+        JobError: A line that does not parse, or has more values than the header.
+    """
+    csv.field_size_limit(LONGEST_FIELD)
+    rows: list[list[str | None]] = []
+    with path.open(newline="", encoding="utf-8-sig") as lines:
+        reader = csv.reader(lines, delimiter=separator, strict=True)
+        try:
+            header = next((line for line in reader if line), [])
+            for line in reader:
+                if len(line) > len(header):
+                    said = f"{len(line)} values, and the header has {len(header)} columns"
+                    raise JobError(
+                        f"{path}:{reader.line_num}: {said}", hint='a value that holds a separator needs "quotes"'
+                    )
+                rows.append([*line, *[None] * (len(header) - len(line))])
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise JobError(
+                f"{path}:{reader.line_num + 1}: cannot be read as {path.suffix[1:]}: {error}", hint="is it UTF-8 text?"
+            ) from None
+    return header, rows
+
+
+def _require_readable(path: Path) -> None:
+    """See that a file is there, of a known kind and not empty."""
+    if not path.exists():
+        raise JobError(f"{path}: no such file", hint=f"{near_file(path)} paths are relative to the job file".strip())
+    if path.suffix not in FORMATS:
+        raise JobError(f"{path}: cannot read '{path.suffix}' files", hint=f"use one of {', '.join(FORMATS)}")
+    if path.stat().st_size == 0:
+        raise JobError(f"{path}: the file is empty", hint="it needs a header line and at least one row")
+
+
 def read_frame(path: Path, *, as_text: bool = True) -> pl.DataFrame:
     """The whole file as a table of text columns.
 
@@ -86,12 +146,7 @@ def read_frame(path: Path, *, as_text: bool = True) -> pl.DataFrame:
     """
     import polars as pl
 
-    if not path.exists():
-        raise JobError(f"{path}: no such file", hint=f"{near_file(path)} paths are relative to the job file".strip())
-    if path.suffix not in FORMATS:
-        raise JobError(f"{path}: cannot read '{path.suffix}' files", hint=f"use one of {', '.join(FORMATS)}")
-    if path.stat().st_size == 0:
-        raise JobError(f"{path}: the file is empty", hint="it needs a header line and at least one row")
+    _require_readable(path)
     try:
         frame = _read(path)
     except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError, ValueError) as error:
@@ -134,15 +189,17 @@ def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _read_jsonl(path: Path) -> pl.DataFrame:
-    import orjson
     import polars as pl
 
-    records = [
-        {k: v if isinstance(v, str) or v is None else orjson.dumps(v).decode() for k, v in record.items()}
-        for record in read_json_lines(path)
-    ]
+    records = [_as_texts(record) for record in read_json_lines(path)]
     names = list(dict.fromkeys(key for record in records for key in record))
     return pl.DataFrame({n: [r.get(n) for r in records] for n in names}, schema=dict.fromkeys(names, pl.String))
+
+
+def _as_texts(record: Mapping[str, Any]) -> dict[str, str | None]:
+    import orjson
+
+    return {k: v if isinstance(v, str) or v is None else orjson.dumps(v).decode() for k, v in record.items()}
 
 
 def require_column(column: str, columns: Sequence[str], path: Path, *, hint: str = "") -> None:
