@@ -272,6 +272,7 @@ class Reason(StrEnum):
     PATTERN = "pattern"  # one of the user's regular expressions
     LANGUAGE = "language"
     COPIED_SEED = "copied_seed"  # nearly one of the rows shown in its own prompt
+    PII = "pii"  # holds personal data
     MEMORISED = "memorised"  # shares a long run of words with a real row
     EXACT_DUPLICATE = "exact_duplicate"
     NEAR_DUPLICATE = "near_duplicate"

@@ -16,6 +16,7 @@ from synthgen.checks.length import Length
 from synthgen.checks.memorised import Memorised
 from synthgen.checks.of_field import OfField
 from synthgen.checks.pattern import Pattern
+from synthgen.checks.pii import Pii
 from synthgen.checks.placeholder import Placeholder
 from synthgen.checks.protocol import Check, MeasuringCheck
 from synthgen.checks.refusal import Refusal
@@ -30,6 +31,7 @@ from synthgen.job import (
     LengthCheck,
     MemorisedCheck,
     PatternCheck,
+    PiiCheck,
     PlaceholderCheck,
     RefusalCheck,
     RepetitiveCheck,
@@ -38,7 +40,16 @@ from synthgen.job import (
 from synthgen.job.model import TextCheck
 from synthgen.records import Candidate, Row
 
-__all__ = ["Check", "LabelJudge", "build_checks", "judge_similarity", "measure_row", "measuring", "needs_vectors"]
+__all__ = [
+    "Check",
+    "LabelJudge",
+    "build_checks",
+    "judge_similarity",
+    "measure_row",
+    "measuring",
+    "needs_vectors",
+    "rewrite_row",
+]
 
 _ORDER = (
     "length",
@@ -52,6 +63,7 @@ _ORDER = (
     "copied_seed",
     "memorised",
     "language",
+    "pii",
 )
 
 
@@ -83,8 +95,18 @@ def measure_row(checks: Sequence[MeasuringCheck], candidate: Candidate) -> Mappi
     return found
 
 
+def rewrite_row(checks: Sequence[Check], candidate: Candidate) -> tuple[Candidate, Mapping[str, Any]]:
+    """The row as it is to be judged and kept, and what was changed about it: personal data that is to be redacted."""
+    found: dict[str, Any] = {}
+    for check in checks:
+        if isinstance(check, Pii):
+            candidate, changed = check.rewrite(candidate)
+            found.update(changed)
+    return candidate, found
+
+
 def _field(config: CheckConfig) -> str | None:
-    return config.field if isinstance(config, TextCheck) else None
+    return config.field if isinstance(config, TextCheck) and not isinstance(config, PiiCheck) else None
 
 
 def _build(config: CheckConfig, language: str | None, real: Sequence[Row]) -> Check | None:
@@ -109,6 +131,8 @@ def _build(config: CheckConfig, language: str | None, real: Sequence[Row]) -> Ch
             return CopiedSeed(config.max_overlap_ratio)
         case MemorisedCheck():
             return Memorised(config.max_words, real)
+        case PiiCheck():
+            return Pii(config, language)
         case LanguageCheck():
             languages = config.languages or ([language] if language else [])
             return Language(languages) if languages else None

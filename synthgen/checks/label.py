@@ -19,6 +19,7 @@ import numpy.typing as npt
 from synthgen.job import LabelCheck
 from synthgen.measure.classification import Codes, Floats
 from synthgen.measure.logistic import LogisticTrainer, balanced_weights, encode_labels
+from synthgen.measure.threads import one_thread
 from synthgen.records import Reason, Rejection
 
 LEAST_ROWS = 5
@@ -119,10 +120,10 @@ class LabelJudge:
         if len(names) < 2:
             return cls._unable(labels, config)
         codes = encode_labels(labels, names)
-        trainer = LogisticTrainer(vectors, codes, len(names))
-        held_out = _held_out_probabilities(trainer, vectors, codes, len(names), seed)
-        everything = np.arange(len(codes))
-        model = trainer.fit(everything, balanced_weights(codes, len(names)))
+        with one_thread():
+            trainer = LogisticTrainer(vectors, codes, len(names))
+            held_out = _held_out_probabilities(trainer, vectors, codes, len(names), seed)
+            model = trainer.fit(np.arange(len(codes)), balanced_weights(codes, len(names)))
         judged = ~np.isnan(held_out[:, 0])
         temperature = _temperature(held_out[judged], codes[judged]) if judged.any() else 1.0
 

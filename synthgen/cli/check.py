@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from synthgen.cli import options
+
 if TYPE_CHECKING:
     from synthgen.job import CheckConfig
     from synthgen.quality.checking import Checked
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
 File = click.Path(path_type=Path)
 MOST_CLASSES = 40
+_DOUBTS = {"label", "review"}
 
 
 @click.command("check")
@@ -25,19 +28,23 @@ MOST_CLASSES = 40
     multiple=True,
     metavar="NAME[:KEY=VALUE,...]",
     help="A check as job files name it, as often as wanted: label, duplicate, leakage, length, pattern, language, "
-    "refusal, chatter, placeholder, repetitive, memorised. Lists with | between.",
+    "refusal, chatter, placeholder, repetitive, memorised, pii. Lists with | between.",
 )
 @click.option("--checks", "checks_file", type=File, metavar="YAML", help="A list of checks, or a job file.")
 @click.option("--train", type=File, help="Real training rows: label learns from them, duplicate compares with them.")
 @click.option("--test", type=File, help="Real test rows, for leakage.")
 @click.option("--output", type=File, metavar="KEPT", help="Write the rows that pass.")
 @click.option("--removed", type=File, metavar="PATH", help="Write the others, with reason and evidence.")
-@click.option("--review", type=File, metavar="PATH", help="Write passed rows that the label check was not sure of.")
-@click.option("--text-column", help="Column of the text.  [default: found by name or content]")
-@click.option("--label-column", help="Column of the class.  [default: found by name or content]")
-@click.option("--encoder", default="all-MiniLM-L6-v2", show_default=True, help="For label and near duplicates.")
+@click.option(
+    "--review",
+    type=File,
+    metavar="PATH",
+    help="Write passed rows that a person should see: of unsure label, or flagged.",
+)
+@options.columns
+@options.encoder("For label and near duplicates.")
 @click.option("--seed", default=0, show_default=True, help="Of the label check's folds.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line of stdout.")
+@options.as_json
 def command(
     file: Path,
     checks: tuple[str, ...],
@@ -121,13 +128,23 @@ def _write(
 
     rejections = dict(zip(table.places, found.rejections, strict=True))
     results = dict(zip(table.places, found.results, strict=True))
-    verdicts = [(record, rejections.get(i, EMPTY), results.get(i, {})) for i, record in enumerate(table.records)]
+    texts = dict(zip(table.places, found.texts, strict=True))
+    verdicts = [
+        (
+            {**record, table.text: texts[i]} if "redacted" in results.get(i, {}) else record,
+            rejections.get(i, EMPTY),
+            results.get(i, {}),
+        )
+        for i, record in enumerate(table.records)
+    ]
     if output is not None:
         write_records([record for record, why, _ in verdicts if why is None], output, inputs=inputs)
     if removed is not None:
         write_records([removed_record(r, why) for r, why, _ in verdicts if why is not None], removed, inputs=inputs)
     if review is not None:
-        doubtful = [{**record, **_prefixed(kept)} for record, why, kept in verdicts if why is None and "label" in kept]
+        doubtful = [
+            {**record, **_prefixed(kept)} for record, why, kept in verdicts if why is None and kept.keys() & _DOUBTS
+        ]
         write_records(doubtful, review, inputs=inputs)
 
 
@@ -143,6 +160,9 @@ def _lines(said: Mapping[str, Any], outputs: Sequence[Path]) -> Iterator[str]:
         yield f"removed   {said['removed']:,}: " + ", ".join(f"{reason} {count:,}" for reason, count in reasons)
     if said["without_text_or_label"]:
         yield f"removed   {said['without_text_or_label']:,} rows without text or label"
+    for what, name in (("redacted", "redacted"), ("flagged", "flagged")):
+        if said[name]:
+            yield f"{what}  " + ", ".join(f"{count:,} {entity}" for entity, count in said[name].items())
     error = said["label_check"]
     if error is not None:
         yield from _label_lines(said, error)

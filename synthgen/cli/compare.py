@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from synthgen.cli import options
+
 if TYPE_CHECKING:
     from synthgen.quality.drift import ClassDrift, DriftReport
 
@@ -18,11 +20,10 @@ MOST_CLASSES = 30
 @click.command("compare")
 @click.option("--real", required=True, type=click.Path(path_type=Path), help="Real rows: csv, tsv, jsonl or parquet.")
 @click.option("--synthetic", required=True, type=click.Path(path_type=Path), help="Synthetic rows.")
-@click.option("--text-column", help="Column of the text.  [default: found by name or content]")
-@click.option("--label-column", help="Column of the class.  [default: found by name or content]")
-@click.option("--encoder", default="all-MiniLM-L6-v2", show_default=True, help="Embedding model; `none` for none.")
+@options.columns
+@options.encoder("Embedding model; `none` for none.")
 @click.option("--seed", default=0, show_default=True, help="Of the samples.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line of stdout.")
+@options.as_json
 def command(
     real: Path,
     synthetic: Path,

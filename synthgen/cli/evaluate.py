@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from synthgen.cli import options
+
 if TYPE_CHECKING:
     from synthgen.measure.bootstrap import Interval
     from synthgen.quality.evaluation import Evaluation
@@ -22,8 +24,7 @@ File = click.Path(path_type=Path)
 @click.option("--train", required=True, type=File, help="Real training rows: csv, tsv, jsonl or parquet.")
 @click.option("--synthetic", required=True, type=File, help="Synthetic rows.")
 @click.option("--test", required=True, type=File, help="Real test rows.")
-@click.option("--text-column", help="Column of the text.  [default: found by name or content]")
-@click.option("--label-column", help="Column of the class.  [default: found by name or content]")
+@options.columns
 @click.option(
     "--classifier",
     default="embeddings",
@@ -31,7 +32,7 @@ File = click.Path(path_type=Path)
     help="embeddings, tfidf (each with logistic regression), or module:function(train_texts, train_labels, "
     "test_texts, seed) of your own, which returns the labels, or labels and probabilities.",
 )
-@click.option("--encoder", default="all-MiniLM-L6-v2", show_default=True, help="Of the embeddings.")
+@options.encoder("Of the embeddings.")
 @click.option("--seeds", default=5, show_default=True, type=click.IntRange(2), help="Drawings of the training rows.")
 @click.option(
     "--ratios",
@@ -49,7 +50,7 @@ File = click.Path(path_type=Path)
     help="Where a test row equals a synthetic one: stop, or leave the synthetic one out of the training.",
 )
 @click.option("--picture", type=File, metavar="PATH", help="Draw the sweep into this .svg file.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line of stdout.")
+@options.as_json
 def command(
     train: Path,
     synthetic: Path,

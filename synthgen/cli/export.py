@@ -28,12 +28,21 @@ _FLAT = "the job's own fields, `id`, `synthetic`, and in flat columns where it c
     "--output", required=True, type=click.Path(path_type=Path), metavar="PATH", help="File to write; for hf a folder."
 )
 @click.option("--despite-review", is_flag=True, help="Export although the spot check failed; the card says so.")
+@click.option(
+    "--drift/--no-drift", default=True, help="Compare a sample with the real rows, for the card.  [default: yes]"
+)
 @click.option("--instruction", help="What the chat formats ask of each row.  [default: to name its class, from a list]")
 @click.option(
     "--json", "as_json", is_flag=True, help="Print the manifest as one JSON object on the last line of stdout."
 )
 def command(
-    run_dir: Path, file_format: str | None, output: Path, despite_review: bool, instruction: str | None, as_json: bool
+    run_dir: Path,
+    file_format: str | None,
+    output: Path,
+    despite_review: bool,
+    drift: bool,
+    instruction: str | None,
+    as_json: bool,
 ) -> None:
     """Write the accepted rows of the run in DIR, with where each came from.
 
@@ -51,7 +60,15 @@ def command(
     if chosen not in FORMATS:
         raise JobError(f"{output}: which format?", hint=f"add --format {'|'.join(FORMATS)}")
     with contextlib.closing(Journal.read(run_dir)) as journal, journal.snapshot():
-        count, state = _export(journal, run_dir, output, chosen, despite_review=despite_review, instruction=instruction)
+        count, state = _export(
+            journal,
+            run_dir,
+            output,
+            chosen,
+            despite_review=despite_review,
+            has_drift=drift,
+            instruction=instruction,
+        )
     manifest = orjson.loads(export_paths(output, chosen).manifest.read_bytes())
     click.echo(f"{count:,} rows written to {output}, spot check: {state}", err=as_json)
     if chosen == "openai-chat" and count < 10:
@@ -63,12 +80,20 @@ def command(
 
 
 def _export(
-    journal: Journal, run_dir: Path, output: Path, chosen: str, *, despite_review: bool, instruction: str | None
+    journal: Journal,
+    run_dir: Path,
+    output: Path,
+    chosen: str,
+    *,
+    despite_review: bool,
+    has_drift: bool,
+    instruction: str | None,
 ) -> tuple[int, str]:
     """Write everything; how many rows, and the spot check's word."""
     import functools
 
     from synthgen.api import as_exported
+    from synthgen.cli.drifting import drift_for_card
     from synthgen.data.export import write_rows
     from synthgen.errors import JobError
     from synthgen.report.card import card_text
@@ -82,7 +107,8 @@ def _export(
             f"{run_dir}: not exported: its spot check says {standing.gate.sentence()}",
             hint="mend the job and replay or run it again; or add --despite-review, and the card will say so",
         )
-    facts, _ = run_facts(journal)
+    facts, tally = run_facts(journal)
+    facts["drift"] = drift_for_card(journal, tally) if has_drift else None
     review = standing.as_json()
     card = functools.partial(_card, card_text, facts, review, _FIELDS.get(chosen, _FLAT))
     rows = (as_exported(row, meta) for row in journal.rows(accepted=True))

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from synthgen.cli import options
+
 if TYPE_CHECKING:
     from synthgen.quality.mixing import ClassMix
     from synthgen.quality.tables import Table
@@ -29,11 +31,10 @@ MOST_CLASSES = 100
     help="real:synthetic of every class, as 70:30. auto: real rows only from 10,000 on, 70:30 to 50:50 from 1,000 on, "
     "30:70 below, each class read as if all had as many rows; all synthetic where there is no real row.",
 )
-@click.option("--text-column", help="Column of the text.  [default: found by name or content]")
-@click.option("--label-column", help="Column of the class.  [default: found by name or content]")
-@click.option("--encoder", default="all-MiniLM-L6-v2", show_default=True, help="Tells how far rows are apart.")
+@options.columns
+@options.encoder("Tells how far rows are apart.")
 @click.option("--allow-extreme", is_flag=True, help="Let a class have over 100 synthetic rows for each real one.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line of stdout.")
+@options.as_json
 def command(
     real: Path,
     synthetic: Path,

@@ -40,7 +40,8 @@ def command(job: Path, prompts: int, out: Path | None, as_json: bool) -> None:
     found = estimate(blueprint)
     outlook = _outlook(blueprint, out or Path("runs") / blueprint.job.name)
     if as_json:
-        click.echo(orjson.dumps(_as_json(found, slots, outlook, recipe)).decode())
+        redacted = {"redacted": dict(blueprint.redaction.counts)}
+        click.echo(orjson.dumps({**_as_json(found, slots, outlook, recipe), **redacted}).decode())
         return
     for slot in slots:
         _show_slot(slot)
@@ -59,6 +60,9 @@ def command(job: Path, prompts: int, out: Path | None, as_json: bool) -> None:
     if outlook is not None:
         for line in outlook.lines():
             click.echo(f"run       {line}")
+    notice = blueprint.redaction_notice()
+    if notice is not None:
+        click.echo(f"note      {notice}")
     skipped = blueprint.train.skipped
     if skipped:
         click.echo(f"note      {skipped} rows of {blueprint.train.path} have an empty text or label and are not used")

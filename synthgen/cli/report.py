@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from synthgen.records import Row
-
 if TYPE_CHECKING:
     from synthgen.journal import Journal
-    from synthgen.report.embedding import MapRow
 
-MOST_COMPARED, LEAST_COMPARED = 2_400, 30  # rows over all classes, and of each
 _MARK = b'<meta name="generator" content="synthgen report">'
 
 
@@ -52,56 +47,12 @@ def command(run_dir: Path, output: Path | None, drift: bool, as_json: bool) -> N
 
 
 def _gather(journal: Journal, *, has_drift: bool) -> dict[str, Any]:
+    from synthgen.cli.drifting import measure_drift
     from synthgen.report.gather import gather_report
     from synthgen.review import read_standing
 
     review = read_standing(journal).as_json()
-    return gather_report(journal, review=review, compare=_compare if has_drift else None)
-
-
-def _compare(real: Sequence[MapRow], synthetic: Sequence[MapRow]) -> dict[str, Any] | None:
-    """Drift and diversity beside the real rows' own; of embeddings where both have vectors by one encoder.
-
-    With many classes each is compared by a smaller sample, so that it stays a matter of a minute. One thread: the
-    matrices are small, and a second one waits for the first.
-    """
-    from threadpoolctl import threadpool_limits
-
-    from synthgen.cli.telling import telling
-    from synthgen.quality.drift import compare_rows
-
-    classes = {row.label for row in synthetic}
-    most = max(LEAST_COMPARED, MOST_COMPARED // len(classes))
-    samples = [_sample(real, classes, 2 * most), _sample(synthetic, classes, most)]
-    if not all(samples):
-        return None
-    vectors = [_vectors(found) for found in samples]
-    rows = [[Row(row.id, row.text, row.label) for row in found] for found in samples]
-    with telling() as tell, threadpool_limits(1):
-        found = compare_rows(*rows, real_vectors=vectors[0], synthetic_vectors=vectors[1], tell=tell).as_json()
-    for name in ("label_mix", "label_js"):  # of samples that were made even: the run's own counts stand elsewhere
-        found.pop(name, None)
-    return {**found, "real_rows_compared": len(samples[0]), "synthetic_rows_compared": len(samples[1])}
-
-
-def _sample(rows: Sequence[MapRow], classes: Collection[str], most: int) -> list[MapRow]:
-    """At most `most` rows of each of the classes."""
-    from synthgen.report.embedding import thin
-
-    found: dict[str, list[MapRow]] = {label: [] for label in sorted(classes)}
-    for row in rows:
-        if row.label in found:
-            found[row.label].append(row)
-    return [row for of_class in found.values() for row in thin(of_class, most=most)]
-
-
-def _vectors(rows: Sequence[MapRow]) -> Any:
-    """Shape (n, d), or None where a row has none."""
-    import numpy as np
-
-    if len({len(row.vector) for row in rows}) != 1 or not rows[0].vector:
-        return None
-    return np.stack([np.frombuffer(row.vector, dtype=np.float16) for row in rows]).astype(np.float32)
+    return gather_report(journal, review=review, compare=measure_drift if has_drift else None)
 
 
 def _refuse_strangers(path: Path) -> None:

@@ -60,12 +60,18 @@ def command(
 
     gc.set_threshold(*GARBAGE_THRESHOLDS)
     with ExitStack() as stack:
-        observers = [stack.enter_context(open_progress(is_quiet=quiet)).observe]
+        observers = [_tell_notes, stack.enter_context(open_progress(is_quiet=quiet)).observe]
         if events is not None:
             observers.append(stack.enter_context(EventLog(events)).observe)
         result = api.run(job, out=out, on_change=on_change, pilot=pilot, observe=_together(observers))
     _show(result, as_json=as_json, quiet=quiet)
     context.exit(result.exit_code)
+
+
+def _tell_notes(event: Event) -> None:
+    """Whatever is shown of the progress, and before it."""
+    for note in getattr(event, "notes", ()):
+        click.echo(f"synthgen: note: {note}", err=True)
 
 
 def _together(observers: Sequence[Observer]) -> Observer:

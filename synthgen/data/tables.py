@@ -127,7 +127,7 @@ def _read_csv(path: Path, separator: str) -> tuple[list[str], list[list[str | No
 def _require_readable(path: Path) -> None:
     """See that a file is there, of a known kind and not empty."""
     if not path.exists():
-        raise JobError(f"{path}: no such file", hint=_near_files(path))
+        raise JobError(f"{path}: no such file", hint=f"{near_file(path)} paths are relative to the job file".strip())
     if path.suffix not in FORMATS:
         raise JobError(f"{path}: cannot read '{path.suffix}' files", hint=f"use one of {', '.join(FORMATS)}")
     if path.stat().st_size == 0:
@@ -222,9 +222,8 @@ def _clean(value: str | None) -> str:
     return (value or "").replace("\x00", "").strip()
 
 
-def _near_files(path: Path) -> str:
+def near_file(path: Path) -> str:
+    """A question with the name of a table beside it that may be meant, or the empty string."""
     siblings = [p.name for p in path.parent.iterdir() if p.suffix in FORMATS] if path.parent.is_dir() else []
     near = difflib.get_close_matches(path.name, siblings, n=1, cutoff=0.4)
-    return (
-        f"did you mean {near[0]}? paths are relative to the job file" if near else "paths are relative to the job file"
-    )
+    return f"did you mean {near[0]}?" if near else ""

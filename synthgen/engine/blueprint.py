@@ -38,6 +38,7 @@ from synthgen.job import (
 from synthgen.parse import answer_schema, item_model
 from synthgen.plan import Interleaving, Planner
 from synthgen.plan.seeds import DiversePicker, RandomPicker, RotatingPicker, SeedPicker
+from synthgen.privacy import NOTHING, Redaction, describe, open_detector, redact_rows
 from synthgen.prompt import Template, parse_template, source_view
 from synthgen.records import Draft, JsonSchema, Request, Row, Slot, Source
 
@@ -86,6 +87,7 @@ class Blueprint:
         stage: What this stage is.
         number: Its place among the stages, from 0.
         upstream: The stage before it, whose accepted rows it works on; None for the first.
+        redaction: Real rows that prompts show with stand-ins for personal data.
     """
 
     job: Job
@@ -103,6 +105,7 @@ class Blueprint:
     stage: StageConfig = PLAIN
     number: int = 0
     upstream: Blueprint | None = None
+    redaction: Redaction = NOTHING
 
     @property
     def order(self) -> Interleaving:
@@ -195,10 +198,24 @@ class Blueprint:
             recorded: `Draft.recorded` of the day.
             train: Real rows by id.
         """
-        seeds = tuple(train[i] for i in recorded.get("seeds", ()) if i in train)
+        seeds = tuple(self.as_shown(train[i]) for i in recorded.get("seeds", ()) if i in train)
         drawn = replace(draft, seeds=seeds, attributes=recorded.get("attributes", {}))
         is_first = self.has_source and self.upstream is None
         return replace(drawn, source=self.as_source(seeds[0])) if is_first and seeds else drawn
+
+    def as_shown(self, row: Row) -> Row:
+        """A real row as prompts show it."""
+        return self.redaction.rows.get(row.id, row)
+
+    def redaction_notice(self) -> str | None:
+        """What to tell of personal data in the rows that may be shown; None where there is nothing to tell."""
+        count = sum(row.label in self.targets for row in self.redaction.rows.values())
+        if not count:
+            return None
+        return (
+            f"{count:,} of the rows that prompts may show hold personal data ({describe(self.redaction.counts)} in "
+            "all): stand-ins are shown instead (names are not looked for); `seeds: {pii: allow}` shows rows as they are"
+        )
 
     def as_source(self, row: Row) -> Source:
         """A real row, to be worked on."""
@@ -210,7 +227,14 @@ class Blueprint:
         pools = {"train": self.train, "test": self.test}
         files = {name: content_id(rows.path.read_bytes()) for name, rows in pools.items() if rows and rows.path}
         item = content_id(canonical_json(self.item.model_json_schema()))
-        return {"job": job, "files": files, "template": content_id(self.template_source.text), "item": item}
+        found = {"job": job, "files": files, "template": content_id(self.template_source.text), "item": item}
+        return {**found, "seeds": self._redaction_facts()} if self.redaction else found
+
+    def _redaction_facts(self) -> dict[str, Any]:
+        """What became of personal data: the texts decide prompts, whatever setting or package brought them about."""
+        texts = {row_id: row.text for row_id, row in self.redaction.rows.items()}
+        counts = {"rows": len(texts), "redacted": dict(self.redaction.counts)}
+        return {**counts, "texts": content_id(canonical_json(texts))}
 
 
 class SlotMaker:
@@ -307,6 +331,7 @@ def draw_blueprint(
     stages = job.stages or [PLAIN]
     targets = _targets(job, train, name, needs_rows=stages[0].kind != "generate")
     groups = _groups(job.models)
+    redaction = _redaction(job, train, targets, name)
     _refuse_strange_stages(groups, stages, name)
     drawn: Blueprint | None = None
     for number, config in enumerate(stages[: len(stages) if stage is None else stage + 1]):
@@ -331,11 +356,37 @@ def draw_blueprint(
             stage=config,
             number=number,
             upstream=drawn,
+            redaction=redaction,
         )
         _refuse_misfits(drawn, name)
         _refuse_untrained(drawn, name)
     assert drawn is not None
     return drawn
+
+
+def _redaction(job: Job, train: RealRows, targets: Mapping[str, int], name: str) -> Redaction:
+    """Personal data in the real rows, and what is shown instead.
+
+    All rows are looked at, also those of classes that nobody asks for: a class more or less must not change what
+    prompts show of the others.
+    """
+    if job.seeds.pii == "allow" or not train.rows:
+        return NOTHING
+    try:
+        detector = open_detector(job.seeds, job.seeds.entities, language=job.language)
+    except JobError as error:
+        raise JobError(f"{name}: seeds: {error.message}", hint=error.hint) from None
+    found = redact_rows(train.rows, detector)
+    if job.seeds.pii == "refuse":
+        shown = [row_id for row_id, row in found.rows.items() if row.label in targets]
+        if shown:
+            raise JobError(
+                f"{name}: seeds.pii: {train.path}: {len(shown):,} rows that prompts may show hold personal data "
+                f"({describe(found.counts)} in all rows), such as {', '.join(shown[:5])}",
+                hint="take it out of the file, or write `seeds: {pii: redact}`, which shows stand-ins",
+            )
+        return NOTHING
+    return found
 
 
 def _template_source(job: Job, stage: StageConfig, number: int, base: Path, name: str) -> TemplateSource:
@@ -484,7 +535,7 @@ def _groups(models: Sequence[ModelConfig]) -> tuple[ModelGroup, ...]:
 
 def _planner(blueprint: Blueprint, vectors: Mapping[str, Vectors] | None) -> Planner:
     rows = blueprint.train.by_label()
-    seeds = {label: rows.get(label, []) for label in blueprint.targets}
+    seeds = {label: [blueprint.as_shown(row) for row in rows.get(label, [])] for label in blueprint.targets}
     return Planner(
         rows=seeds,
         pickers={label: _picker(blueprint, label, len(found), vectors) for label, found in seeds.items()},

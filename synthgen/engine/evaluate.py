@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel
 
-from synthgen.checks import Check, LabelJudge, build_checks, measure_row, measuring
+from synthgen.checks import Check, LabelJudge, build_checks, measure_row, measuring, rewrite_row
 from synthgen.checks.protocol import MeasuringCheck
 from synthgen.dedup import Deduplicator, Verdict
 from synthgen.encoders import Encoder
@@ -119,6 +119,9 @@ class RowJudge:
             rejection = Rejection(Reason.MALFORMED, {"problems": ["the answer holds more than the one item asked for"]})
         if rejection is None and self.kind == "judge":
             rejection, results = judge_scores(item.fields, self.least)
+        if rejection is None:
+            candidate, changed = rewrite_row(self.checks, candidate)
+            results = {**results, **changed}
         rejection = rejection or self._first_objection(candidate)
         if rejection is None and self.measuring:
             results = {**results, **measure_row(self.measuring, candidate)}

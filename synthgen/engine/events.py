@@ -12,7 +12,7 @@ from synthgen.records import Usage
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """The run begins or goes on. Counts are what earlier sessions left."""
+    """The run begins or goes on. Counts are what earlier sessions left; `notes` are for the user to know."""
 
     name: str
     targets: Mapping[str, int]
@@ -21,6 +21,7 @@ class RunStarted:
     answers: int
     usage: Usage
     is_resumed: bool
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

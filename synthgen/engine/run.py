@@ -191,6 +191,7 @@ def session_started(journals: Sequence[Journal], blueprint: Blueprint, *, is_res
         answers=sum(journal.answers() for journal in journals),
         usage=sum((journal.usage() for journal in journals), Usage()),
         is_resumed=is_resumed,
+        notes=() if (notice := blueprint.redaction_notice()) is None else (notice,),
     )
 
 

@@ -138,6 +138,41 @@ class PromptConfig(Strict):
     instructions: str = ""
 
 
+class PiiSettings(Strict):
+    """How personal data is found.
+
+    Attributes:
+        detector: `patterns` knows mail and machine addresses, telephone numbers, cards, IBANs and US social security
+            numbers by their form and needs no package; `presidio` is presidio-analyzer (the extra `pii`).
+        min_score: Least score of what presidio finds.
+        spacy_model: An installed spaCy model by name or folder, with which presidio finds names and places; None has
+            none.
+    """
+
+    detector: Literal["patterns", "presidio"] = "patterns"
+    min_score: Annotated[float, Field(ge=0, le=1)] = 0.4
+    spacy_model: str | None = None
+
+    @model_validator(mode="after")
+    def _has_who_reads_the_model(self) -> PiiSettings:
+        if self.spacy_model is not None and self.detector != "presidio":
+            raise PydanticCustomError("pii", "`spacy_model` needs `detector: presidio`")
+        return self
+
+
+class SeedsConfig(PiiSettings):
+    """What becomes of personal data in the real rows before a prompt shows them. Rows are compared as they are.
+
+    Attributes:
+        pii: `redact` shows stand-ins that belong to nobody (an example.com address), `refuse` stops before anything
+            is sent, `allow` shows rows as they are.
+        entities: What counts, by presidio's names; empty is all that `patterns` knows.
+    """
+
+    pii: Literal["refuse", "redact", "allow"] = "redact"
+    entities: list[str] = Field(default_factory=list)
+
+
 class FieldSpec(Strict):
     """One field of a generated item.
 
@@ -326,6 +361,32 @@ class PatternCheck(TextCheck):
         return [_regex(v) for v in value]
 
 
+class PiiCheck(TextCheck, PiiSettings):
+    """Personal data in a row, in any of its texts. Values set aside for examples (example.com, 555-01xx) are none.
+
+    Attributes:
+        detector: As for `seeds`; here presidio is the default.
+        reject: Entities, by presidio's names, that turn a row down. Where none of the three lists is written: all that
+            `patterns` knows (with a model, names and places too).
+        redact: Entities that are replaced by stand-ins.
+        flag: Entities that put a row first in the spot check.
+    """
+
+    check: Literal["pii"]
+    detector: Literal["patterns", "presidio"] = "presidio"
+    reject: list[str] = Field(default_factory=list)
+    redact: list[str] = Field(default_factory=list)
+    flag: list[str] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _names_each_once(self) -> PiiCheck:
+        named = [*self.reject, *self.redact, *self.flag]
+        twice = next((entity for entity in named if named.count(entity) > 1), None)
+        if twice is not None:
+            raise PydanticCustomError("pii", "{entity} is named twice: reject, redact or flag it", {"entity": twice})
+        return self
+
+
 class LabelCheck(CheckBlock):
     """A classifier trained on the real rows must not read another class than the one that was asked for.
 
@@ -404,6 +465,7 @@ CheckConfig = Annotated[
     | MemorisedCheck
     | LanguageCheck
     | PatternCheck
+    | PiiCheck
     | LabelCheck
     | UnchangedCheck
     | ChangeCheck,
@@ -531,6 +593,7 @@ class Job(Strict):
         balance_to: Tops every class up to this many real and synthetic rows together.
         models: Endpoints; none takes the recipe's, where it brings any.
         prompt: How a slot of the first stage becomes text.
+        seeds: What becomes of personal data in the real rows that prompts show.
         schema: Fields of an item, or `module:Model` naming a pydantic model; None takes the recipe's one text field.
         attributes: Values to combine evenly over the slots, told to the template.
         descriptions: What each class means, told to the template.
@@ -552,6 +615,7 @@ class Job(Strict):
     balance_to: Annotated[int, Field(ge=1)] | None = None
     models: list[ModelConfig] = Field(default_factory=list)
     prompt: PromptConfig = PromptConfig()
+    seeds: SeedsConfig = SeedsConfig()
     schema_: dict[str, FieldSpec] | str | None = Field(default=None, alias="schema")
     attributes: dict[str, Annotated[list[str], Field(min_length=1)]] = Field(default_factory=dict)
     descriptions: dict[str, str] = Field(default_factory=dict)
@@ -562,6 +626,13 @@ class Job(Strict):
     retry: RetryConfig = RetryConfig()
     starvation: StarvationConfig = StarvationConfig()
     seed: int = 0
+
+    @field_validator("seeds", mode="before")
+    @classmethod
+    def _is_no_count(cls, value: Any) -> Any:
+        if _is_count(value):
+            raise PydanticCustomError("seeds", "how many real rows a prompt shows is `seeds` under `prompt`")
+        return value
 
     @field_validator("targets", mode="before")
     @classmethod

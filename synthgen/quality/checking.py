@@ -10,7 +10,7 @@ from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from synthgen.checks import Check, LabelJudge, build_checks
+from synthgen.checks import Check, LabelJudge, build_checks, measure_row, measuring, rewrite_row
 from synthgen.dedup import Deduplicator
 from synthgen.engine.pools import make_label_judge
 from synthgen.errors import JobError
@@ -84,11 +84,13 @@ class Checked:
     Attributes:
         rejections: For each row, why it is not wanted, or None.
         results: For each row, what the checks found worth keeping.
+        texts: For each row, its text, with stand-ins where a check redacts.
         label_judge: The judge of the label check, with its own error, or None.
     """
 
     rejections: Sequence[Rejection | None]
     results: Sequence[Mapping[str, Any]]
+    texts: Sequence[str]
     label_judge: LabelJudge | None = field(repr=False)
 
     def as_json(self, labels: Sequence[str]) -> dict[str, Any]:
@@ -107,8 +109,18 @@ class Checked:
             },
             "unsure": doubts["unsure"],
             "unjudged": doubts["unjudged"],
+            "redacted": self._entities("redacted"),
+            "flagged": self._entities("pii"),
             "label_check": None if self.label_judge is None else self.label_judge.error.as_json(),
         }
+
+    def _entities(self, name: str) -> dict[str, int]:
+        """Findings of personal data in the rows that passed, by entity."""
+        counts: Counter[str] = Counter()
+        for result, rejection in zip(self.results, self.rejections, strict=True):
+            if rejection is None:
+                counts.update(result.get(name, {}))
+        return dict(counts)
 
 
 def check_rows(
@@ -141,11 +153,14 @@ def check_rows(
     duplicate, leakage, label = (found.get(kind) for kind in (DuplicateCheck, LeakageCheck, LabelCheck))
     _require_rows(configs, train, test)
     simple = build_checks(configs, language=None, real=train)
+    asked = [Candidate(row.id, row.id, row.label, place, 0, row.text, {}) for place, row in enumerate(rows)]
+    changed = [rewrite_row(simple, candidate) for candidate in asked]
+    texts = [candidate.text for candidate, _ in changed]
     is_near = any(isinstance(c, DuplicateCheck | LeakageCheck) and c.near for c in (duplicate, leakage))
     needs_vectors = is_near or (isinstance(label, LabelCheck) and label.model is None)
     of_rows, of_train, of_test = (
-        vectors.of([row.text for row in part]).astype("float16") if needs_vectors else None
-        for part in (rows, train, test)
+        vectors.of(part).astype("float16") if needs_vectors else None
+        for part in (texts, [row.text for row in train], [row.text for row in test])
     )
     judge = None
     if isinstance(label, LabelCheck):
@@ -161,17 +176,16 @@ def check_rows(
     dedup.add_test(test, of_test)
     rejections: list[Rejection | None] = []
     results: list[Mapping[str, Any]] = []
-    for place, row in enumerate(rows):
+    for place, (candidate, before) in enumerate(changed):
         if tell is not None and place % 100 == 0:
             tell("checking rows", place, len(rows))
-        candidate = Candidate(row.id, row.id, row.label, place, 0, row.text, {})
         vector = None if of_rows is None else of_rows[place]
         rejection, kept = _judge(candidate, vector, simple, dedup, judge)
         rejections.append(rejection)
-        results.append(kept)
+        results.append({**before, **kept})
     if tell is not None:
         tell("checking rows", len(rows), len(rows))
-    return Checked(rejections, results, judge)
+    return Checked(rejections, results, texts, judge)
 
 
 def _judge(
@@ -182,11 +196,14 @@ def _judge(
     judge: LabelJudge | None,
 ) -> tuple[Rejection | None, Mapping[str, Any]]:
     """The first objection to a row, and what the checks found worth keeping; a row without one is compared with too."""
-    kept: Mapping[str, Any] = {}
+    kept: dict[str, Any] = {}
     rejection = next((r for check in simple if (r := check.judge(candidate)) is not None), None)
+    if rejection is None:
+        kept.update(measure_row(measuring(simple), candidate))
     rejection = rejection or dedup.judge_texts(candidate).rejection or dedup.judge_vectors(candidate, vector).rejection
     if rejection is None and judge is not None:
-        rejection, kept = judge.judge(candidate.text, vector, candidate.label)
+        rejection, found = judge.judge(candidate.text, vector, candidate.label)
+        kept.update(found)
     rejection = rejection or dedup.judge_accepted(candidate, vector).rejection
     if rejection is None:
         dedup.accept(candidate, vector)

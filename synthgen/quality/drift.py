@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from synthgen.measure import divergence, diversity
 from synthgen.measure.overlap import SharedWords
+from synthgen.measure.threads import one_thread
 from synthgen.measure.tics import Tic, find_tics
 from synthgen.measure.words import Words, words
 from synthgen.records import Row
@@ -155,6 +156,8 @@ def compare_rows(
     real_vectors: Vectors | None = None,
     synthetic_vectors: Vectors | None = None,
     seed: int = 0,
+    draws: int = DRAWS,
+    by_class: bool = True,
     tell: Tell | None = None,
 ) -> DriftReport:
     """Compare synthetic rows with real ones, class by class and all together.
@@ -166,23 +169,38 @@ def compare_rows(
             embeddings out (`auc`, `vendi`).
         synthetic_vectors: Likewise, by the same encoder.
         seed: For the samples: the same rows and seed give the same report.
+        draws: How many samples.
+        by_class: Whether each class is compared by itself too.
         tell: Told what is measured, how many classes are done, and of how many.
     """
-    samples = [_sample(real, real_vectors), _sample(synthetic, synthetic_vectors)]
+    with one_thread():
+        return _compare_rows(real, synthetic, (real_vectors, synthetic_vectors), (seed, draws), by_class, tell)
+
+
+def _compare_rows(
+    real: Sequence[Row],
+    synthetic: Sequence[Row],
+    vectors: tuple[Vectors | None, Vectors | None],
+    drawing: tuple[int, int],
+    by_class: bool,
+    tell: Tell | None,
+) -> DriftReport:
+    seed, _ = drawing
+    samples = [_sample(real, vectors[0]), _sample(synthetic, vectors[1])]
     if samples[0].vectors is None or samples[1].vectors is None:
         samples = [replace(sample, vectors=None) for sample in samples]
     places = [_by_label(rows) for rows in (real, synthetic)]
     labels = sorted(places[1])
     classes = []
-    for done, label in enumerate(labels):
+    for done, label in enumerate(labels if by_class else ()):
         if tell is not None:
             tell("comparing classes", done, len(labels))
         group = _Group(places[0].get(label, []), places[1][label])
-        classes.append(_compare(label, samples, [group], MOST_ROWS, seed))
+        classes.append(_compare(label, samples, [group], MOST_ROWS, drawing))
     if tell is not None:
         tell("comparing classes", len(labels), len(labels))
     groups = [_Group(places[0].get(label, []), places[1][label]) for label in labels]
-    overall = _compare("", samples, groups, MOST_ROWS_OVERALL, seed)
+    overall = _compare("", samples, groups, MOST_ROWS_OVERALL, drawing)
     by_words = [{k: [s.words[i] for i in v] for k, v in p.items()} for s, p in zip(samples, places, strict=True)]
     mix = divergence.label_divergence([r.label for r in real], [r.label for r in synthetic])
     shared = SharedWords([row.text for row in real])
@@ -235,7 +253,10 @@ def _by_label(rows: Sequence[Row]) -> dict[str, list[int]]:
     return found
 
 
-def _compare(label: str, samples: Sequence[_Sample], groups: Sequence[_Group], most: int, seed: int) -> ClassDrift:
+def _compare(
+    label: str, samples: Sequence[_Sample], groups: Sequence[_Group], most: int, drawing: tuple[int, int]
+) -> ClassDrift:
+    seed, draws = drawing
     counts = sum(len(g.real) for g in groups), sum(len(g.synthetic) for g in groups)
     sizes = _sizes(groups, most)
     size = sum(sizes)
@@ -243,7 +264,7 @@ def _compare(label: str, samples: Sequence[_Sample], groups: Sequence[_Group], m
         note = f"needs {2 * LEAST_ROWS} real and {LEAST_ROWS} synthetic rows of a class to be compared"
         return ClassDrift(label, *counts, 0, {}, note)
     drawn: dict[str, tuple[list[float], list[float]]] = {}
-    for number in range(DRAWS):
+    for number in range(draws):
         rng = np.random.default_rng([seed, number, *label.encode()])
         half, other_half, made = (part for part in _draw(samples, groups, sizes, rng))
         for name, values in _measure(half, other_half, made, seed + number).items():

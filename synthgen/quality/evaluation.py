@@ -20,6 +20,7 @@ from synthgen.errors import JobError
 from synthgen.measure.bootstrap import Interval, holm, interval, macro, resampled_f1
 from synthgen.measure.classification import Floats, Scores, class_f1, score
 from synthgen.measure.logistic import encode_labels
+from synthgen.measure.threads import one_thread
 from synthgen.quality.arms import ALL, BASELINE, CLASS_WEIGHTS, EDA, OVERSAMPLING, Arm, Corpus, Drawing, rows_taken
 from synthgen.quality.classifiers import Classifier, Predictions, open_classifier
 from synthgen.quality.eda import Copier, open_copier
@@ -143,10 +144,14 @@ def evaluate_rows(
     if len(corpus.names) < 2:
         raise JobError(f"only one class, '{corpus.names[0]}': there is nothing to tell apart")
     trained = np.concatenate([corpus.real, corpus.synthetic, corpus.eda])
-    opened = open_classifier(classifier, corpus.texts, corpus.codes, corpus.names, trained, vectors)
+    if classifier == "embeddings":
+        vectors.of(corpus.texts)  # on all threads, unlike the trainings
+    with one_thread():
+        opened = open_classifier(classifier, corpus.texts, corpus.codes, corpus.names, trained, vectors)
     told = {**CONTROLS, EDA: copier.description}
     evaluator = _Evaluator(corpus, opened, seeds, sorted(set(ratios)), seed, tell, told)
-    return evaluator.run(classifier, len(synthetic) - len(new))
+    with one_thread():
+        return evaluator.run(classifier, len(synthetic) - len(new))
 
 
 def _corpus(train: Sequence[Row], synthetic: Sequence[Row], test: Sequence[Row], seed: int, copier: Copier) -> Corpus:

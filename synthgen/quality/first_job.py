@@ -14,6 +14,8 @@ from pathlib import Path
 
 import yaml
 
+from synthgen.privacy import describe, redact_rows
+from synthgen.privacy.patterns import PatternDetector
 from synthgen.quality.mixing import MUCH_TIMES, synthetic_share
 from synthgen.quality.tables import Table
 
@@ -75,6 +77,12 @@ def _notes(table: Table, counts: Mapping[str, int], targets: Mapping[str, int]) 
         notes.append(f"Unbalanced: {counts[low]:,} rows of '{low}', {counts[high]:,} of '{high}'.")
     if table.skipped:
         notes.append(f"Rows with an empty text or label, which are not used: {table.skipped:,}.")
+    personal = redact_rows(table.rows, PatternDetector())
+    if personal:
+        notes.append(
+            f"Rows with personal data ({describe(personal.counts)}): {len(personal.rows):,}. Prompts show stand-ins "
+            "for it; names and postal addresses are not looked for."
+        )
     repeats = len(table.rows) - len({(row.text.casefold(), row.label) for row in table.rows})
     if repeats:
         notes.append(f"Rows that repeat another one word for word: {repeats:,}.")

@@ -5,7 +5,6 @@ Owns how a text and a label column are found where nobody names them. Never writ
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from synthgen.data.tables import FORMATS, read_frame, read_json_lines
+from synthgen.data.tables import FORMATS, near_file, read_frame, read_json_lines, require_column
 from synthgen.errors import JobError
 from synthgen.quality.columns import guess_label, guess_text
 from synthgen.records import Row
@@ -80,8 +79,8 @@ def read_table(
     text = text or (like.text if like is not None and like.text in columns else None)
     label = label or (like.label if like is not None and like.label in columns else None)
     for option, column in (("--text-column", text), ("--label-column", label)):
-        if column is not None and column not in columns:
-            raise _no_column(path, column, columns, option)
+        if column is not None:
+            require_column(column, columns, path, hint=f"{option} NAME")
     text = text or guess_text(records, columns, but=label)
     if text is None:
         raise JobError(
@@ -117,8 +116,7 @@ def read_records(path: Path) -> Sequence[Record]:
         JobError: No such file, an unknown ending, or content that does not parse.
     """
     if not path.is_file():
-        near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*")], n=1, cutoff=0.4)
-        raise JobError(f"{path}: no such file", hint=f"did you mean {near[0]}?" if near else "look at the path")
+        raise JobError(f"{path}: no such file", hint=near_file(path) or "look at the path")
     records: Sequence[Record]
     if path.suffix == ".jsonl":
         records = list(read_json_lines(path))
@@ -202,9 +200,3 @@ def _cell(value: Any) -> str:
     if value is None:
         return ""
     return (value if isinstance(value, str) else orjson.dumps(value, default=str).decode()).replace("\x00", "").strip()
-
-
-def _no_column(path: Path, column: str, columns: Sequence[str], option: str) -> JobError:
-    near = difflib.get_close_matches(column, columns, n=1, cutoff=0.5)
-    guess = f"; did you mean '{near[0]}'?" if near else ""
-    return JobError(f"{path}: no column '{column}'{guess} (columns: {', '.join(columns)})", hint=f"{option} NAME")

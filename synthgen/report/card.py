@@ -36,6 +36,8 @@ def card_text(facts: Mapping[str, Any], review: Mapping[str, Any], *, rows: int,
         *_section("Rows", [*_class_table(facts), f"A row holds {fields}"]),
         *_section("How they were made", _origin_lines(facts)),
         *_section("Checks", _check_lines(facts)),
+        *_section("Beside the real rows", _drift_lines(facts.get("drift"))),
+        *_section("Personal data", _privacy_lines(facts)),
         *_section("Intended use", _use_lines(facts)),
         *_section("Known limits", [_bullets(_limits(facts, review))]),
         *_section("To make it again", _again_lines(facts)),
@@ -135,6 +137,50 @@ def _label_lines(check: Mapping[str, Any] | None) -> Iterator[str]:
     yield _table(
         head, [(n, c["passed"], c["rejected"], c["unsure"], c["unjudged"]) for n, c in check["per_class"].items()]
     )
+
+
+def _drift_lines(drift: Mapping[str, Any] | None) -> Iterator[str]:
+    """A quick look by a small sample; the report's is deeper."""
+    overall = (drift or {}).get("overall")
+    if not drift or not overall or not overall["metrics"]:
+        return
+    meanings = drift["meanings"]
+    yield (
+        f"Samples of {overall['sample_rows']:,} rows, with as many real ones of each class. The range is what real "
+        "rows give among themselves, 99 times of 100."
+    )
+    lines = [
+        (
+            name.replace("_", " "),
+            f"{m['synthetic']:.3f}",
+            f"{m['low']:.3f} to {m['high']:.3f}",
+            _word(m),
+            meanings[name],
+        )
+        for name, m in overall["metrics"].items()
+    ]
+    yield _table(("figure", "these rows", "real rows", "", "what it is"), lines)
+    if drift["tics"]:
+        phrases = ", ".join(_code(tic["phrase"]) for tic in drift["tics"][:8])
+        yield f"Turns of phrase that these rows over-use: {phrases}."
+
+
+def _word(metric: Mapping[str, Any]) -> str:
+    return "outside" if metric["is_outside"] else ""
+
+
+def _privacy_lines(facts: Mapping[str, Any]) -> Iterator[str]:
+    seeds = facts.get("seeds", {})
+    redacted = seeds.get("redacted", {})
+    if redacted:
+        counts = ", ".join(f"{count:,} {_code(entity)}" for entity, count in redacted.items())
+        yield f"{seeds['rows']:,} real rows held personal data by its form ({counts}): prompts showed stand-ins."
+    elif seeds.get("pii") == "allow":
+        yield "Real rows were shown to the model as they are; personal data in them was not looked for."
+    elif seeds.get("pii"):
+        yield "No personal data was found, by its form, in the real rows that prompts showed."
+    if not any(check["check"] == "pii" for check in facts["checks"]):
+        yield "These rows themselves were not checked for personal data."
 
 
 def _check(check: Mapping[str, Any]) -> str:

@@ -42,6 +42,7 @@ def run_facts(journal: Journal) -> tuple[dict[str, Any], DecisionTally]:
         **costs,
         "checks": [check for check in job.get("checks") or [] if check.get("enabled", True)],
         "label_check": _label_check(meta, tally),
+        "seeds": {"pii": job.get("seeds", {}).get("pii", "allow"), **fingerprint.get("seeds", {})},
         "text_field": meta.get("text_field", "text"),
         "label_field": meta.get("label_field", ""),
         "job": job,

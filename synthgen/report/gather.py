@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from statistics import median
 from typing import Any
 
 from synthgen.data.training import recall_rows
 from synthgen.display import visible
 from synthgen.identity import content_id
 from synthgen.journal import ENCODER_KEY, Journal, Judgement, StoredSession
+from synthgen.measure.overlap import SharedWords
+from synthgen.measure.words import words
+from synthgen.records import Reason
 from synthgen.report.decisions import BINS, DecisionTally, Place, binned
 from synthgen.report.embedding import MapRow, draw_map, thin
 from synthgen.report.facts import run_facts
@@ -17,6 +22,7 @@ from synthgen.report.nearness import MAX_ROWS, nearest_similarities
 from synthgen.report.timeline import timeline
 
 MAX_EXAMPLE_CHARS = 400
+NOT_SHOWN = "(not shown: it holds personal data)"
 _COSINE_STAGES = ("near", "cosine", "semantic")
 
 
@@ -33,7 +39,7 @@ def gather_report(journal: Journal, *, review: Mapping[str, Any], compare: Compa
             made some (else empty bytes), and gives JSON values, or None where it cannot; None leaves it out.
     """
     facts, tally = run_facts(journal)
-    real, synthetic = _real_rows(journal), sampled_rows(journal, tally)
+    real, synthetic = real_rows(journal), sampled_rows(journal, tally)
     sessions = _alive(journal.sessions(), journal.last_answered_at())
     with journal.figures() as figures:
         times = timeline(figures.answer_times(), sessions, journal.limit_history())
@@ -41,6 +47,7 @@ def gather_report(journal: Journal, *, review: Mapping[str, Any], compare: Compa
         **facts,
         "review": dict(review),
         "drift": compare(real, synthetic) if compare and real and synthetic else None,
+        "memorised": memorised(real, synthetic, facts["checks"]),
         "duplicates": _duplicates(tally, facts["checks"], _nearness(journal, tally, real)),
         "examples": _examples(journal, tally),
         "timeline": times,
@@ -90,6 +97,37 @@ def _nearness(journal: Journal, tally: DecisionTally, real: Sequence[MapRow]) ->
         )
 
 
+def memorised(
+    real: Sequence[MapRow], synthetic: Sequence[MapRow], checks: Sequence[Mapping[str, Any]]
+) -> dict[str, Any] | None:
+    """How long a run of words each row shares with any real one: what a model may have learnt by heart.
+
+    Args:
+        real: Every real row.
+        synthetic: A sample of the accepted ones.
+        checks: The job's, which may bound it.
+
+    Returns:
+        Rows by the length of their longest shared run, and the longest run of all; None where there are no real rows.
+    """
+    if not real or not synthetic:
+        return None
+    shared = SharedWords([row.text for row in real])
+    found = [(*shared.longest(row.text), row) for row in synthetic]
+    count, place, run, row = max(found, key=lambda one: one[0])
+    lengths = Counter(length for length, *_ in found)
+    longest = {"words": count, "run": run, "id": row.id, "real": None if place is None else real[place].id}
+    whole = sum(length >= max(1, len(words(one.text))) for length, *_, one in found)
+    return {
+        "rows": {str(length): rows for length, rows in sorted(lengths.items())},
+        "looked_at": len(found),
+        "median_words": int(median(length for length, *_ in found)),
+        "whole_rows": whole,
+        "longest": {**longest, "run": visible(run, max_chars=MAX_EXAMPLE_CHARS)},
+        "max_words": next((check.get("max_words") for check in checks if check["check"] == "memorised"), None),
+    }
+
+
 def _examples(journal: Journal, tally: DecisionTally) -> dict[str, list[dict[str, Any]]]:
     kept = {reason: few.kept() for reason, few in tally.examples.items()}
     with journal.figures() as figures:
@@ -99,7 +137,9 @@ def _examples(journal: Journal, tally: DecisionTally) -> dict[str, list[dict[str
             {
                 "id": judgement.row_id,
                 "label": judgement.label,
-                "text": visible(texts.get(_place(judgement), ""), max_chars=MAX_EXAMPLE_CHARS),
+                "text": NOT_SHOWN
+                if reason == Reason.PII
+                else visible(texts.get(_place(judgement), ""), max_chars=MAX_EXAMPLE_CHARS),
                 "evidence": {name: _brief(value) for name, value in judgement.evidence.items()},
             }
             for judgement in kept[reason]
@@ -118,7 +158,7 @@ def _map(real: Sequence[MapRow], synthetic: Sequence[MapRow], *, accepted: int) 
     return found
 
 
-def _real_rows(journal: Journal) -> list[MapRow]:
+def real_rows(journal: Journal) -> list[MapRow]:
     """The training rows, where they are still there, with their stored vectors."""
     meta = journal.meta()
     vectors = journal.vectors(meta[ENCODER_KEY]) if ENCODER_KEY in meta else {}
@@ -128,9 +168,19 @@ def _real_rows(journal: Journal) -> list[MapRow]:
     ]
 
 
-def sampled_rows(journal: Journal, tally: DecisionTally) -> list[MapRow]:
-    """A sample of the accepted rows with their texts, and their vectors where the run made some (else empty bytes)."""
-    chosen = [judgement for few in tally.points.values() for judgement in few.kept()]
+def sampled_rows(journal: Journal, tally: DecisionTally, *, most: int | None = None) -> list[MapRow]:
+    """A sample of the accepted rows with their texts, and their vectors where the run made some (else empty bytes).
+
+    Args:
+        journal: Of the run.
+        tally: Its decisions.
+        most: Rows of each class at most; None is all that the tally kept.
+    """
+    chosen = [
+        judgement
+        for few in tally.points.values()
+        for judgement in (few.kept() if most is None else thin(few.kept(), most=most))
+    ]
     places = [_place(judgement) for judgement in chosen]
     with journal.figures() as figures:
         texts, vectors = figures.texts(places), figures.row_vectors(places)

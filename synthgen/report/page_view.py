@@ -70,6 +70,7 @@ def _views(facts: Mapping[str, Any]) -> dict[str, Any]:
         "rejected_total": sum(rejected.values()),
         "rejected_most": max(rejected.values(), default=1),
         "histograms": list(_histograms(facts["duplicates"], accepted_rows=total)),
+        "memorised": _memorised(facts["memorised"]),
         "map": _map(facts["map"]),
         "label_note": _label_note(facts["label_check"]),
         "measured_rows": _measured(facts["label_check"]),
@@ -88,6 +89,7 @@ def _contents(facts: Mapping[str, Any], views: Mapping[str, Any]) -> Iterator[tu
     for is_there, anchor, name in (
         (facts["rejected"], "rejected", "Turned down"),
         (views["histograms"], "duplicates", "Nearness"),
+        (views["memorised"], "memorised", "Memory"),
         (views["map"], "map", "Map"),
         (facts["label_check"], "labels", "Labels"),
         (facts["drift"], "drift", "Drift"),
@@ -144,6 +146,30 @@ def _nearness(sampled: list[int], width: float, rows: int) -> str:
         if 2 * seen >= known:
             return f"Half of the accepted rows{by} stay below {(place + 1) * width:.2f}."
     return ""
+
+
+def _memorised(found: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    lengths = {int(length): rows for length, rows in found["rows"].items()}
+    counts = [lengths.get(length, 0) for length in range(max(lengths) + 1)]
+    limit = found["max_words"]
+    svg = charts.histogram(
+        -0.5,
+        1,
+        {"accepted": counts},
+        x_name="words of the longest run that a row shares with any real row",
+        y_name="rows",
+        mark=None if limit is None or limit + 0.5 > len(counts) else (limit + 0.5, f"at most {limit}"),
+        about="Histogram of the longest run of words shared with a real row",
+    )
+    half, longest = found["median_words"], found["longest"]
+    bound = "No limit was set." if limit is None else f"Rows that share more than {limit} were turned down."
+    caption = (
+        f"{found['looked_at']:,} accepted rows looked at: half of them share at most {half} words in a row with a real "
+        f"one. {found['whole_rows']:,} stand whole in a real row. {bound}"
+    )
+    return {"svg": svg, "caption": caption, "longest": longest if longest["words"] else None}
 
 
 def _map(found: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -37,6 +37,8 @@ def refused(job: Path, out: Path, *args: str, env: dict[str, str] | None = None)
         ({"schema": {"text": "str", "id": "str"}}, 2, "schema.id: exported rows carry a field of that name"),
         ({"schema": "nowhere:Model"}, 2, "schema: cannot import 'nowhere'"),
         ({"descriptions": {"stranger": "x"}}, 2, "descriptions.stranger: not among the targets"),
+        ({"seeds": 5}, 2, "how many real rows a prompt shows is `seeds` under `prompt`"),
+        ({"seeds": {"entities": ["PERSON"]}}, 2, "job.yaml: seeds: pii: there is no pattern for PERSON"),
         ({"budget": {"max_usd": 1}}, 2, "the price of model 'sim'"),
         ({"model": {"api_key_env": "SYNTHGEN_TEST_KEY"}}, 2, "the environment variable SYNTHGEN_TEST_KEY"),
         ({"model": {"base_url": "ftp://x"}}, 2, "models[0].base_url: must start with http"),

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[2] / "synthgen"
 
 FLOORS: dict[str, float] = {
     **dict.fromkeys(["errors", "identity", "records", "job", "text", "display"], 0),
-    **dict.fromkeys(["measure"], 0.5),
+    **dict.fromkeys(["measure", "privacy"], 0.5),
     **dict.fromkeys(["plan", "prompt", "parse", "checks", "dedup", "rewriting"], 1),
     **dict.fromkeys(["providers", "encoders", "journal", "data"], 2),
     **dict.fromkeys(["engine"], 3),

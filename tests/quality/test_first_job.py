@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -96,3 +97,20 @@ def test_split_places_keeps_equal_rows_together() -> None:
     assert 8 <= len(held) <= 12
     assert 41 not in held
     assert held == split_places(rows, 0.3, seed=1) != split_places(rows, 0.3, seed=2)
+
+
+def test_init_prints_what_it_found_as_json(tmp_path: Path, make_rows: MakeRows) -> None:
+    """One object as the last line of stdout; what is for people goes to stderr. Personal data is pointed out."""
+    rows = [*make_rows("lost", 12, 1), *make_rows("late", 3, 1), Row("", "mail jane@roe.org", "late")]
+    data = write(tmp_path / "rows.csv", rows)
+    done = invoke(data, "--output", tmp_path / "job.yaml", "--split", "0.25", "--json")
+    assert done.exit_code == 0, done.output
+    assert len(done.stdout.strip().splitlines()) == 1
+    found = json.loads(done.stdout)
+    assert found["has_test"]
+    assert found["train"].endswith("rows-train.csv")
+    assert found["classes"]["late"]["target"] > 0
+    assert (
+        any("1 EMAIL_ADDRESS" in note for note in found["notes"]) or "jane" in (tmp_path / "rows-test.csv").read_text()
+    )
+    assert "written" in done.stderr

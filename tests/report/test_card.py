@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,10 @@ import orjson
 import pytest
 import yaml
 
+from synthgen.identity import content_id
+from synthgen.journal import Journal
 from synthgen.records import Reason
+from synthgen.report.card import card_text
 from synthgen.review.desk import open_desk
 from synthgen.review.verdicts import Verdict
 from tests.finished_run import Item, make_run, plain_items
@@ -112,3 +116,49 @@ def test_manifest_holds_no_secret_of_the_job(tmp_path: Path) -> None:
             {"base_url": "https://host/v1", "params": {"api_key": "(not shown)", "top_p": 1}, "api_key_env": "K"}
         ]
     }
+
+
+def test_card_compares_with_the_real_rows(tmp_path: Path) -> None:
+    """Where there are real rows enough, figures stand beside what real rows give; `--no-drift` leaves them out."""
+    items = [Item("late", f"my parcel number {i} is still late and I wait") for i in range(12)]
+    run_dir = make_run(tmp_path, items)
+    (tmp_path / "train.csv").write_text(
+        "text,intent\n" + "".join(f"real words {i} about {i % 5} a late parcel,late\n" for i in range(20))
+    )
+    adopt_training_file(run_dir)
+    card, manifest = exported(run_dir)
+    assert "## Beside the real rows" in card
+    assert re.search(r"\| compression ratio \| \d+\.\d{3} \| \d+\.\d{3} to \d+\.\d{3} \| (outside)? ", card)
+    assert manifest["card"]["drift"]["overall"]["sample_rows"] == 10
+    card, manifest = exported(run_dir, "--no-drift", name="plain.jsonl")
+    assert "## Beside the real rows" not in card
+    assert manifest["card"]["drift"] is None
+
+
+def adopt_training_file(run_dir: Path) -> None:
+    """As if the run had used the training file as it is now."""
+    with contextlib.closing(Journal.create(run_dir)) as journal:
+        fingerprint = orjson.loads(journal.meta()["fingerprint"])
+        content = (run_dir.parent / "train.csv").read_bytes()
+        fingerprint["files"] = {**fingerprint.get("files", {}), "train": content_id(content)}
+        journal.set_meta({"fingerprint": orjson.dumps(fingerprint).decode()})
+
+
+@pytest.mark.parametrize(
+    ("seeds", "said"),
+    [
+        (
+            {"pii": "redact", "rows": 2, "redacted": {"EMAIL_ADDRESS": 3}},
+            "2 real rows held personal data by its form (3",
+        ),
+        ({"pii": "redact"}, "No personal data was found, by its form"),
+        ({"pii": "allow"}, "personal data in them was not looked for"),
+    ],
+)
+def test_card_says_what_became_of_personal_data(tmp_path: Path, seeds: dict[str, Any], said: str) -> None:
+    """Each setting in its own words, and that the rows themselves were not checked where they were not."""
+    _, manifest = exported(make_run(tmp_path, plain_items(4)), "--no-drift")
+    facts = {**manifest, **manifest["card"], "job": {}, "seeds": seeds, "checks": []}
+    card = card_text(facts, manifest["review"], rows=4, data_file="rows.jsonl", fields="x")
+    assert said in card
+    assert "were not checked for personal data" in card

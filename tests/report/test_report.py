@@ -356,3 +356,56 @@ async def test_page_in_a_browser(tmp_path: Path) -> None:
         assert "row number" in await tab.look("document.querySelector('#tip').textContent")
         assert tab.complaints() == []
         assert [url for url in tab.requests() if not url.startswith(("file:", "data:"))] == []
+
+
+def test_memorised_runs_are_counted(tmp_path: Path) -> None:
+    """The longest run of words each row shares with a real one, as figures and as a picture with the job's limit."""
+    items = [
+        Item("late", "where is my parcel please"),
+        Item("late", "totally different"),
+        Item("lost", "yesterday i lost my card"),
+    ]
+    page, facts = reported(make_run(tmp_path, items))
+    found = facts["memorised"]
+    assert found["rows"] == {"0": 1, "4": 2}
+    assert (found["looked_at"], found["median_words"], found["whole_rows"]) == (3, 4, 0)
+    assert found["longest"]["run"] == "where is my parcel"
+    assert found["longest"]["real"] == "train:1"
+    assert 'id="memorised"' in page
+    (tmp_path / "train.csv").unlink()
+    page, facts = reported(tmp_path / "run")
+    assert facts["memorised"] is None
+    assert 'id="memorised"' not in page
+
+
+def test_memorised_against_brute_force() -> None:
+    """The lengths are those that looking at every run of every row gives."""
+    import itertools
+    import random
+
+    from synthgen.report.embedding import MapRow
+    from synthgen.report.gather import memorised
+
+    rng = random.Random(0)
+    texts = [" ".join(rng.choices("abcd", k=rng.randint(1, 9))) for _ in range(60)]
+    real, made = texts[:30], texts[30:]
+
+    def runs(text: str) -> set[tuple[str, ...]]:
+        words = text.split()
+        return {tuple(words[i:j]) for i, j in itertools.combinations(range(len(words) + 1), 2)}
+
+    known = set().union(*map(runs, real))
+    expected = [max((len(run) for run in runs(text) & known), default=0) for text in made]
+    rows = [[MapRow(str(i), "", text, b"", "") for i, text in enumerate(part)] for part in (real, made)]
+    found = memorised(rows[0], rows[1], [{"check": "memorised", "max_words": 5}])
+    assert found is not None
+    assert found["rows"] == {str(n): expected.count(n) for n in sorted(set(expected))}
+    assert found["max_words"] == 5
+
+
+def test_examples_of_personal_data_are_not_quoted(tmp_path: Path) -> None:
+    """A row that was turned down for what it gives away is not given away by the report."""
+    items = [*plain_items(3), Item("late", "mail jane@roe.org", Reason.PII, evidence={"entity": "EMAIL_ADDRESS"})]
+    page, facts = reported(make_run(tmp_path, items))
+    assert "jane@roe.org" not in page
+    assert facts["examples"]["pii"][0]["evidence"] == {"entity": "EMAIL_ADDRESS"}

@@ -104,7 +104,7 @@ def run_json(job: Path, out: Path, *args: str) -> dict[str, Any]:
 def export(out: Path, *, name: str = "rows.jsonl") -> bytes:
     """The exported rows' bytes."""
     output = out.parent / f"{out.name}-{name}"
-    done = synthgen("export", out, "--output", output)
+    done = synthgen("export", out, "--output", output, "--no-drift")
     assert done.returncode == 0, done.stderr
     return output.read_bytes()
 
