@@ -51,7 +51,7 @@ AVOIDED: dict[str, frozenset[str]] = {
         powerfulness precedence presentment proclamation proprietor province psyche puncher pursuit quarrel rabble
         receipts regime remembrance remonstrance reserves resolution rub satire scores scrutiny sermon serpent setup
         soldiery southpaw specter spire springtime striving sum supra sward technology temper termination textile
-        tie toilet tons trader triumph tubing uptake valuation verve vestibule virtue vocalization vocation wag
+        thought tie toilet tons trader triumph tubing uptake valuation verve vestibule virtue vocalization vocation wag
         warfare weariness welter winner works wreath yesteryear youngster
         """),
     "a": _words("""

@@ -184,6 +184,7 @@ is it ok to | is it all right to | is it fine to
 not sure > uncertain | unsure
 i'm not sure > i am uncertain | i am unsure
 had no idea > did not know
+have no idea > do not know
 keep an eye on | watch
 next to | beside
 a number of | several
@@ -303,8 +304,10 @@ def _read_contractions() -> _Table:
 
 
 PHRASES, CONTRACTIONS = _read_phrases(), _read_contractions()
-_LONGEST = max(map(len, PHRASES))
-_STARTS = {key[0] for key in PHRASES}
+_LENGTHS: dict[str, list[int]] = {}  # of the phrases that begin with a word, the longest first
+for _key in sorted(PHRASES, key=len, reverse=True):
+    if len(_key) not in _LENGTHS.setdefault(_key[0], []):
+        _LENGTHS[_key[0]].append(len(_key))
 # Before these a verb stands turned round ("isn't my card"), and "is not my card" would be wrong.
 _SUBJECTS = frozenset(
     {"i", "you", "he", "she", "it", "we", "they", "my", "your", "his", "her", "our", "their", "the", "this", "that"}
@@ -320,9 +323,7 @@ def phrase_at(words: Sequence[str], place: int) -> tuple[int, tuple[str, ...]] |
         words: In lower case, straight apostrophes; a None-like empty string where a sentence is cut.
         place: Where to look.
     """
-    if words[place] not in _STARTS:
-        return None
-    for length in range(min(_LONGEST, len(words) - place), 0, -1):
+    for length in _LENGTHS.get(words[place], ()):
         found = PHRASES.get(tuple(words[place : place + length]))
         if found:
             return length, found

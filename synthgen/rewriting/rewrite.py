@@ -104,31 +104,29 @@ def rewrite(
 def _replace(
     sentence: Sentence, outlook: Outlook, settings: Settings, seed: int, meaning: Meaning | None
 ) -> tuple[Sentence, list[tuple[str, str]]]:
-    """What is sure first; what is less sure, and then what changes least, only where the text would stay as it is."""
+    """What is sure first; what is less sure only where the text would stay as it is; contractions for what is left."""
     wanted = settings.replacements(len(sentence.words))
-    for look in _looks(outlook, settings) if wanted else ():
-        taken: list[tuple[Place, str]] = []
-        for place in sorted(look(), key=lambda p: derive_seed("place", seed, p.start)):
-            if len(taken) == wanted:
-                break
-            if any(_overlap(place, other) for other, _ in taken):
-                continue
-            option = _pick(sentence, place, settings, seed, meaning)
-            if option is not None:
-                taken.append((place, option))
-        if taken:
-            return _with_all(sentence, taken), [(_written(sentence, place), option) for place, option in taken]
-    return sentence.copy(), []
+    taken: list[tuple[Place, str]] = []
+    for look in _looks(outlook, settings):
+        if len(taken) < wanted:
+            for place in sorted(look(bool(taken)), key=lambda p: derive_seed("place", seed, p.start)):
+                if len(taken) == wanted:
+                    break
+                if any(_overlap(place, other) for other, _ in taken):
+                    continue
+                option = _pick(sentence, place, settings, seed, meaning)
+                if option is not None:
+                    taken.append((place, option))
+    return _with_all(sentence, taken), [(_written(sentence, place), option) for place, option in taken]
 
 
-def _looks(outlook: Outlook, settings: Settings) -> list[Callable[[], list[Place]]]:
+def _looks(outlook: Outlook, settings: Settings) -> list[Callable[[bool], list[Place]]]:
+    """Where to look, one after the other; each is told whether anything was found before."""
+    sure = partial(outlook.places, STRICT)
+    less_sure: Callable[[bool], list[Place]] = lambda has_any: [] if has_any else outlook.places(RELAXED)
     if not settings.phrases:
-        return [partial(outlook.places, bar) for bar in BARS]
-    return [
-        lambda: [*outlook.places(STRICT), *outlook.everyday()],
-        lambda: outlook.places(RELAXED),
-        outlook.contractions,
-    ]
+        return [lambda _: sure(), less_sure]
+    return [lambda _: [*sure(), *outlook.everyday()], less_sure, lambda _: outlook.contractions()]
 
 
 def _overlap(one: Place, other: Place) -> bool:

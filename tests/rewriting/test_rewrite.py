@@ -122,6 +122,7 @@ def test_rewrite_guard_refuses_what_changes_the_meaning() -> None:
         ("How do I pay?", "How can I pay?"),
         ("how do i pay", "how can i pay"),
         ("I want to pay", ("I would like to pay", "I'd like to pay")),
+        ("Is it possible for me to pay", ("Can I pay", "Am I able to pay")),
         ("I'm here", "I am here"),
         ("my card isn't here", "my card is not here"),
     ],
