@@ -152,7 +152,7 @@ def _words_changed(text: str, other: str) -> float:
 
 
 def measure_labels(train: Sequence[Row], test: Sequence[Row]) -> list[Figure]:
-    """Copies of the test rows, read by classifiers that learned the training rows; all figures beside the test rows'."""
+    """Copies of the test rows, read by classifiers that learned the training rows; beside the test rows' figures."""
     lexicon = Lexicon(open_wordnet())
     bounded = Settings(ratio=RATIO, min_similarity=GUARD)
     ways: dict[str, Rewriter] = {
@@ -188,7 +188,9 @@ def _labels_kept(
         kept = float(right[before & is_copy].mean())
         figures.append(shown(f"{classifier}: {name}: copies read right", f"{right.mean():.4f}"))
         what = f"{classifier}: {name}: labels kept (of changed rows that were read right)"
-        figures.append(at_least(what, kept, LEAST_KEPT_RATIO, "{:.4f}") if name != "naive" else shown(what, f"{kept:.4f}"))
+        figures.append(
+            at_least(what, kept, LEAST_KEPT_RATIO, "{:.4f}") if name != "naive" else shown(what, f"{kept:.4f}")
+        )
     return figures
 
 
@@ -265,7 +267,11 @@ def _of_rows(exported: bytes, train: Sequence[Row]) -> list[Figure]:
         equal("rows equal to their source", same, 0),
         equal("rows equal to any original", sum(text in originals for text in made), 0),
         equal("rows equal to another accepted row", len(made) - len(set(made)), 0),
-        equal("rows with another label than their source's", sum(r["label"] != labels[r["provenance"]["source"]] for r in rows), 0),
+        equal(
+            "rows with another label than their source's",
+            sum(r["label"] != labels[r["provenance"]["source"]] for r in rows),
+            0,
+        ),
         shown("rows looked at", f"{len(rows):,}"),
     ]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
@@ -39,7 +39,9 @@ class Recipe(Strict):
         name: As the job file says it; the file's folder, or its own name.
         description: What it does, in a line.
         fit_for: What data it suits.
-        unfit_for: What it must not be used on.
+        unfit_for: What it must not be used on, for a person.
+        unfit_data: What of that can be seen in the rows: `plan` looks for it.
+        languages: ISO 639-1 codes of the languages that its rows must be in; empty for any.
         options: What a job may choose, by name.
         seeds: Real rows shown in each prompt where the job does not say; None is the job file's default.
         models: Used where the job names none.
@@ -51,6 +53,8 @@ class Recipe(Strict):
     description: str
     fit_for: str
     unfit_for: str = ""
+    unfit_data: list[Literal["spans", "code"]] = Field(default_factory=list)
+    languages: list[str] = Field(default_factory=list)
     options: dict[str, OptionConfig] = Field(default_factory=dict)
     seeds: Annotated[int, Field(ge=0)] | None = None
     models: list[dict[str, Any]] = Field(default_factory=list)
@@ -129,6 +133,10 @@ class Recipe(Strict):
             return [ModelConfig.model_validate(self._filled(model, options)) for model in self.models]
         except ValidationError as error:
             raise JobError("\n".join(complaints(error, {}, f"{self.where}: models"))) from None
+
+    def languages_with(self, options: Mapping[str, Any]) -> list[str]:
+        """Languages that its rows must be in, with the options' values filled in."""
+        return [str(language) for language in self._filled(self.languages, options)]
 
     def _validated(self, stages: list[Any]) -> list[StageConfig]:
         made = []

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from synthgen.rewriting.choosing import Bar
-from synthgen.rewriting.everyday import contraction_at, phrase_at
+from synthgen.rewriting.everyday import contraction_at, phrase_at, stiff_phrase_at
 from synthgen.rewriting.function_words import GRAMMAR, STOP
 from synthgen.rewriting.inflection import inflect
 from synthgen.rewriting.lexicon import Lexicon
@@ -63,6 +63,10 @@ class Outlook:
     def everyday(self) -> list[Place]:
         """Every everyday phrase that can be said in another way, from left to right."""
         return self._fixed(phrase_at)
+
+    def stiff(self) -> list[Place]:
+        """Every phrase that can only be said more stiffly."""
+        return self._fixed(stiff_phrase_at)
 
     def contractions(self) -> list[Place]:
         """Every contraction that can be written out, or drawn together."""

@@ -104,12 +104,12 @@ def rewrite(
 def _replace(
     sentence: Sentence, outlook: Outlook, settings: Settings, seed: int, meaning: Meaning | None
 ) -> tuple[Sentence, list[tuple[str, str]]]:
-    """What is sure first; what is less sure only where the text would stay as it is; contractions for what is left."""
+    """What is sure first; contractions for what is left; what is less sure only where the text would stay as it is."""
     wanted = settings.replacements(len(sentence.words))
     taken: list[tuple[Place, str]] = []
-    for look in _looks(outlook, settings):
-        if len(taken) < wanted:
-            for place in sorted(look(bool(taken)), key=lambda p: derive_seed("place", seed, p.start)):
+    for look, is_last_resort in _looks(outlook, settings):
+        if len(taken) < wanted and not (taken and is_last_resort):
+            for place in sorted(look(), key=lambda p: derive_seed("place", seed, p.start)):
                 if len(taken) == wanted:
                     break
                 if any(_overlap(place, other) for other, _ in taken):
@@ -117,16 +117,24 @@ def _replace(
                 option = _pick(sentence, place, settings, seed, meaning)
                 if option is not None:
                     taken.append((place, option))
+    if settings.count is None and len(taken) < wanted:
+        taken = taken[: _some_of(len(taken), seed)]
     return _with_all(sentence, taken), [(_written(sentence, place), option) for place, option in taken]
 
 
-def _looks(outlook: Outlook, settings: Settings) -> list[Callable[[bool], list[Place]]]:
-    """Where to look, one after the other; each is told whether anything was found before."""
-    sure = partial(outlook.places, STRICT)
-    less_sure: Callable[[bool], list[Place]] = lambda has_any: [] if has_any else outlook.places(RELAXED)
+def _looks(outlook: Outlook, settings: Settings) -> list[tuple[Callable[[], list[Place]], bool]]:
+    """Where to look, one after the other, and whether only where nothing was found before."""
+    sure, less_sure = partial(outlook.places, STRICT), partial(outlook.places, RELAXED)
     if not settings.phrases:
-        return [lambda _: sure(), less_sure]
-    return [lambda _: [*sure(), *outlook.everyday()], less_sure, lambda _: outlook.contractions()]
+        return [(sure, False), (less_sure, True)]
+    plain = (lambda: [*sure(), *outlook.everyday()], False)
+    return [plain, (less_sure, True), (outlook.contractions, False), (outlook.stiff, True)]
+
+
+def _some_of(count: int, seed: int) -> int:
+    """How many of all that can be replaced are: from half to all of them, so that the copies of one text differ."""
+    least = math.ceil(count / 2)
+    return least + derive_seed("some", seed) % (count - least + 1)
 
 
 def _overlap(one: Place, other: Place) -> bool:
