@@ -17,8 +17,8 @@ from synthgen.recipes.recipe import Recipe
 SAMPLED_ROWS = 400
 LEAST_RATIO = 0.1  # of the rows that were looked at, before a person is bothered
 _SPAN_COLUMNS = frozenset(
-    ["span", "spans", "span_labels", "char_spans", "entity", "entities", "slot", "slots", "offsets", "token_labels"]
-    + ["ner", "ner_tags", "ner_labels", "bio", "bioes", "iob", "iob2", "annotation", "annotations"]
+    {"span", "spans", "span_labels", "char_spans", "offsets", "entity", "entities", "annotation", "annotations"}
+    | {"slot", "slots", "ner", "ner_tags", "ner_labels", "bio", "bioes", "iob", "iob2", "token_labels"}
 )
 _MARKS_OF_SPANS = (
     re.compile(

@@ -6,6 +6,7 @@ Owns the recipe file's keys and how its `$option` words get their values. Reads 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -24,11 +25,13 @@ class OptionConfig(Strict):
     Attributes:
         default: Its value where the job says nothing; a job's value must be of the same kind.
         choices: The values there are; empty for any.
+        pattern: Regular expression that the whole of a text value must match; empty for any.
         description: For a person.
     """
 
     default: str | int | float | bool | list[str] | None = None
     choices: list[str | int | float | bool] = Field(default_factory=list)
+    pattern: str = ""
     description: str = ""
 
 
@@ -108,6 +111,11 @@ class Recipe(Strict):
         if option.choices and value not in option.choices:
             shown = ", ".join(str(choice) for choice in option.choices)
             raise JobError(f"{blame}: options.{name}: must be one of {shown} (is {value!r})")
+        if option.pattern and isinstance(value, str) and not re.fullmatch(option.pattern, value):
+            raise JobError(
+                f"{blame}: options.{name}: cannot be {value!r}: {option.description or option.pattern}",
+                hint=f"write it like the default, {option.default!r}",
+            )
         default = option.default
         if default is None or value is None or option.choices:
             return
