@@ -27,7 +27,7 @@ OFFENSIVE = _words(
 AVOIDED: dict[str, frozenset[str]] = {
     "v": _words("""
         abide acquiesce actuate affirm aid apportion apprehend ascertain ascribe assail associate attest bask batter
-        bawl beckon beget belie berate bespeak betray buffet chide chortle coalesce concur confine connote conquer
+        bawl beckon beget begin belie berate bespeak betray buffet chide chortle coalesce concur confine connote conquer
         contend correspond corroborate creep croak decry desert destine detect dictate discount disdain effectuate
         elicit elucidate employ empower enact encamp encompass encourage ensue eschew espouse espy exalt expound
         extenuate falsify fancy fly foreclose forestall forsake fortify foster frustrate furnish fuse gasp gauge

@@ -168,7 +168,6 @@ through the app | using the app | via the app
 a bit | a little
 kind of > sort of
 anymore | any longer
-last time > previous time
 how come > why is it that
 what kind of | what sort of | what type of
 what kinds of | what sorts of | what types of
