@@ -49,15 +49,20 @@ class Language:
         _identifier(self._languages)
 
     def judge(self, candidate: Candidate) -> Rejection | None:
-        if not _is_judged(candidate.text):
+        evidence = self.against(candidate.text)
+        return Rejection(Reason.LANGUAGE, evidence) if evidence else None
+
+    def against(self, text: str) -> dict[str, Any] | None:
+        """What speaks against a text's being in one of the languages, or None."""
+        if not _is_judged(text):
             return None
-        chances = dict(_identifier(self._languages).rank(candidate.text))
+        chances = dict(_identifier(self._languages).rank(text))
         wanted = sum(float(chances[language]) for language in self._languages)
         best = max(chances, key=lambda language: float(chances[language]))
         if wanted >= MIN_PROBABILITY or best in self._languages or chances[best] < _LEAST_RECOGNISED:
             return None
         evidence = {"language": best, "probability": round(float(chances[best]), 4), "wanted": list(self._languages)}
-        return Rejection(Reason.LANGUAGE, {**evidence, "wanted_probability": round(wanted, 4), "min": MIN_PROBABILITY})
+        return {**evidence, "wanted_probability": round(wanted, 4), "min": MIN_PROBABILITY}
 
 
 def _is_judged(text: str) -> bool:

@@ -39,16 +39,19 @@ def command(job: Path, prompts: int, out: Path | None, as_json: bool) -> None:
     slots = list(slots_to_show(blueprint, prompts=prompts))
     found = estimate(blueprint)
     outlook = _outlook(blueprint, out or Path("runs") / blueprint.job.name)
+    warnings = _doubts(blueprint, recipe)
     if as_json:
         redacted = {"redacted": dict(blueprint.redaction.counts)}
-        click.echo(orjson.dumps({**_as_json(found, slots, outlook, recipe), **redacted}).decode())
+        click.echo(orjson.dumps({**_as_json(found, slots, outlook, recipe, warnings), **redacted}).decode())
         return
     for slot in slots:
         _show_slot(slot)
     click.echo(f"recipe    {recipe.name}: {recipe.description}")
     click.echo(f"fit for   {recipe.fit_for}")
     if recipe.unfit_for:
-        click.secho(f"not for   {recipe.unfit_for}", fg="yellow")
+        click.echo(f"not for   {recipe.unfit_for}")
+    for warning in warnings:
+        click.secho(f"warning   {warning}", fg="yellow")
     model = ", ".join(f"{g.model} ({len(g.endpoints)} endpoint{'s'[: len(g.endpoints) > 1]})" for g in blueprint.groups)
     for stage in blueprint.stages:
         if len(blueprint.stages) > 1:
@@ -84,6 +87,19 @@ def _outlook(blueprint: Blueprint, run_dir: Path) -> Outlook | None:
         return look_ahead(journals, blueprint) if any(journal.answers() for journal in journals) else None
 
 
+def _doubts(blueprint: Blueprint, recipe: Recipe) -> list[str]:
+    """Why the recipe may be none for these rows."""
+    from synthgen.data.tables import read_frame
+    from synthgen.recipes.fitness import doubts
+
+    data, rows = blueprint.job.data, blueprint.train
+    if rows.path is None:
+        return []
+    frame = read_frame(rows.path)
+    columns = {name: frame[name].to_list() for name in frame.columns if name not in (data.text, data.label)}
+    return doubts(recipe, [row.text for row in rows.rows], columns, options=blueprint.job.options)
+
+
 def _rows(count: int) -> str:
     return f"{count} row{'s'[: count != 1]}"
 
@@ -114,11 +130,14 @@ def _show_estimate(found: Estimate) -> None:
     click.echo("          (if 70 % of the rows are accepted; nothing was sent)")
 
 
-def _as_json(found: Estimate, slots: list[Slot], outlook: Outlook | None, recipe: Recipe) -> dict[str, Any]:
+def _as_json(
+    found: Estimate, slots: list[Slot], outlook: Outlook | None, recipe: Recipe, warnings: list[str]
+) -> dict[str, Any]:
     usage = found.usage
     return {
         **({"outlook": outlook.as_json()} if outlook else {}),
         "recipe": {"name": recipe.name, "fit_for": recipe.fit_for, "unfit_for": recipe.unfit_for},
+        "warnings": warnings,
         "requests": found.requests,
         "usage": {
             "input_tokens": usage.input_tokens,

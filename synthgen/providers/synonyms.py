@@ -25,7 +25,7 @@ from synthgen.providers.wordnet import open_wordnet
 from synthgen.records import Answer, Failure, FailureKind, Request, Usage
 from synthgen.rewriting import DEFAULT_RATIO, Lexicon, Rewritten, Settings, rewrite
 
-DEFAULT_CONCURRENCY = 8
+DEFAULT_CONCURRENCY = 64  # an answer takes no time: what is waited for is the disk, by all at once
 DEFAULT_SIMILARITY = 0.85
 DEFAULT_ENCODER = "static"
 MAX_CHARS = 20_000  # of a text that is rewritten on the event loop; a longer one goes to the thread

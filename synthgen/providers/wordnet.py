@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from synthgen.errors import JobError
-from synthgen.rewriting.thesaurus import POS, Pos, Sense, Word
+from synthgen.rewriting.thesaurus import POS, Pos, Sense, Word, phrase_start
 
 INSTALL_READER = "pip install 'synthgen[synonyms]'"
 INSTALL_DATA = (
@@ -155,7 +155,7 @@ class WordNet:
         self._name = f"wordnet-{reader.get_version() or 'unknown'}"
         self._names = {pos: frozenset(reader.all_lemma_names(pos)) for pos in POS}
         every = (name for names in self._names.values() for name in names)
-        self._heads = frozenset(name.partition("_")[0] for name in every if "_" in name)
+        self._starts = frozenset(phrase_start(name.replace("_", " ")) for name in every if "_" in name)
         self._known: dict[tuple[str, Pos], tuple[Sense, ...]] = {}
         self._lock = threading.Lock()  # the reader moves one file position for everybody
 
@@ -164,8 +164,11 @@ class WordNet:
         return self._name
 
     @property
-    def phrase_heads(self) -> frozenset[str]:
-        return self._heads
+    def phrase_starts(self) -> frozenset[str]:
+        return self._starts
+
+    def knows(self, lemma: str, pos: Pos) -> bool:
+        return lemma.replace(" ", "_") in self._names[pos]
 
     def senses(self, lemma: str, pos: Pos) -> Sequence[Sense]:
         spelled = lemma.replace(" ", "_")

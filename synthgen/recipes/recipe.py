@@ -6,8 +6,9 @@ Owns the recipe file's keys and how its `$option` words get their values. Reads 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
@@ -24,11 +25,13 @@ class OptionConfig(Strict):
     Attributes:
         default: Its value where the job says nothing; a job's value must be of the same kind.
         choices: The values there are; empty for any.
+        pattern: Regular expression that the whole of a text value must match; empty for any.
         description: For a person.
     """
 
     default: str | int | float | bool | list[str] | None = None
     choices: list[str | int | float | bool] = Field(default_factory=list)
+    pattern: str = ""
     description: str = ""
 
 
@@ -39,7 +42,9 @@ class Recipe(Strict):
         name: As the job file says it; the file's folder, or its own name.
         description: What it does, in a line.
         fit_for: What data it suits.
-        unfit_for: What it must not be used on.
+        unfit_for: What it must not be used on, for a person.
+        unfit_data: What of that can be seen in the rows: `plan` looks for it.
+        languages: ISO 639-1 codes of the languages that its rows must be in; empty for any.
         options: What a job may choose, by name.
         seeds: Real rows shown in each prompt where the job does not say; None is the job file's default.
         models: Used where the job names none.
@@ -51,6 +56,8 @@ class Recipe(Strict):
     description: str
     fit_for: str
     unfit_for: str = ""
+    unfit_data: list[Literal["spans", "code"]] = Field(default_factory=list)
+    languages: list[str] = Field(default_factory=list)
     options: dict[str, OptionConfig] = Field(default_factory=dict)
     seeds: Annotated[int, Field(ge=0)] | None = None
     models: list[dict[str, Any]] = Field(default_factory=list)
@@ -104,6 +111,11 @@ class Recipe(Strict):
         if option.choices and value not in option.choices:
             shown = ", ".join(str(choice) for choice in option.choices)
             raise JobError(f"{blame}: options.{name}: must be one of {shown} (is {value!r})")
+        if option.pattern and isinstance(value, str) and not re.fullmatch(option.pattern, value):
+            raise JobError(
+                f"{blame}: options.{name}: cannot be {value!r}: {option.description or option.pattern}",
+                hint=f"write it like the default, {option.default!r}",
+            )
         default = option.default
         if default is None or value is None or option.choices:
             return
@@ -129,6 +141,10 @@ class Recipe(Strict):
             return [ModelConfig.model_validate(self._filled(model, options)) for model in self.models]
         except ValidationError as error:
             raise JobError("\n".join(complaints(error, {}, f"{self.where}: models"))) from None
+
+    def languages_with(self, options: Mapping[str, Any]) -> list[str]:
+        """Languages that its rows must be in, with the options' values filled in."""
+        return [str(language) for language in self._filled(self.languages, options)]
 
     def _validated(self, stages: list[Any]) -> list[StageConfig]:
         made = []

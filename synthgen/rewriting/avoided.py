@@ -27,7 +27,7 @@ OFFENSIVE = _words(
 AVOIDED: dict[str, frozenset[str]] = {
     "v": _words("""
         abide acquiesce actuate affirm aid apportion apprehend ascertain ascribe assail associate attest bask batter
-        bawl beckon beget belie berate bespeak betray buffet chide chortle coalesce concur confine connote conquer
+        bawl beckon beget begin belie berate bespeak betray buffet chide chortle coalesce concur confine connote conquer
         contend correspond corroborate creep croak decry desert destine detect dictate discount disdain effectuate
         elicit elucidate employ empower enact encamp encompass encourage ensue eschew espouse espy exalt expound
         extenuate falsify fancy fly foreclose forestall forsake fortify foster frustrate furnish fuse gasp gauge
@@ -51,7 +51,7 @@ AVOIDED: dict[str, frozenset[str]] = {
         powerfulness precedence presentment proclamation proprietor province psyche puncher pursuit quarrel rabble
         receipts regime remembrance remonstrance reserves resolution rub satire scores scrutiny sermon serpent setup
         soldiery southpaw specter spire springtime striving sum supra sward technology temper termination textile
-        tie toilet tons trader triumph tubing uptake valuation verve vestibule virtue vocalization vocation wag
+        thought tie toilet tons trader triumph tubing uptake valuation verve vestibule virtue vocalization vocation wag
         warfare weariness welter winner works wreath yesteryear youngster
         """),
     "a": _words("""

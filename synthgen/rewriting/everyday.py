@@ -105,13 +105,7 @@ dealing with > handling
 get rid of > dispose of
 get in touch with | contact
 got in touch with | contacted
-get my > receive my
 get a refund | receive a refund
-getting my > receiving my
-got my > received my
-got a > received a
-gotten my > received my
-gotten a > received a
 supposed to | meant to
 allowed to | permitted to
 used up > exhausted
@@ -174,7 +168,6 @@ through the app | using the app | via the app
 a bit | a little
 kind of > sort of
 anymore | any longer
-last time > previous time
 how come > why is it that
 what kind of | what sort of | what type of
 what kinds of | what sorts of | what types of
@@ -184,6 +177,7 @@ is it ok to | is it all right to | is it fine to
 not sure > uncertain | unsure
 i'm not sure > i am uncertain | i am unsure
 had no idea > did not know
+have no idea > do not know
 keep an eye on | watch
 next to | beside
 a number of | several
@@ -239,6 +233,68 @@ in the end | eventually
 in general | generally
 in advance | beforehand
 in total | altogether
+hi | hello
+hey > hello | hi
+let us know | tell us
+should be > ought to be
+should have > ought to have
+what happens if | what will happen if
+what if > what happens if
+what happened to > what has happened to
+will need to | will have to
+they need to | they have to
+don't need to | don't have to
+do not need to | do not have to
+didn't get > didn't receive
+did not get > did not receive
+haven't got > haven't received
+have not got > have not received
+to get a | to obtain a
+are you able to | can you
+unable to | not able to
+when can i | when am i able to
+what is the point of > what is the use of
+is it true that | is it right that
+together with | along with
+each of the | every one of the
+really want to | very much want to
+i can see > i see
+again > once more | once again
+again and again > repeatedly
+at all times > always
+right after | just after
+can i get a > can i obtain a | could i get a
+feel free to > do not hesitate to
+get back to me > reply to me | answer me
+let me down > disappointed me
+as far as | so far as
+by the way > incidentally
+in fact > actually
+of course > naturally
+on time > punctually
+first of all | to start with
+next week | the coming week
+"""
+# Always right, and stiff: for texts in which nothing else can be said in another way.
+_STIFF = """
+why did > for what reason did
+why does > for what reason does
+why do > for what reason do
+why is > for what reason is
+why are > for what reason are
+why was > for what reason was
+why were > for what reason were
+why has > for what reason has
+why have > for what reason have
+why would > for what reason would
+why hasn't > for what reason hasn't
+why isn't > for what reason isn't
+why didn't > for what reason didn't
+why doesn't > for what reason doesn't
+who can > who is able to
+how can > in what way can
+how do > in what way do
+how does > in what way does
 """
 # written out | drawn together
 _CONTRACTIONS = """
@@ -279,9 +335,9 @@ we will | we'll
 _Table = dict[tuple[str, ...], tuple[str, ...]]
 
 
-def _read_phrases() -> _Table:
+def _read_phrases(written: str) -> _Table:
     table: _Table = {}
-    for line in _PHRASES.strip().splitlines():
+    for line in written.strip().splitlines():
         first, arrow, others = line.partition(" > ")
         group = [part.strip() for part in (others if arrow else line).split(" | ") if part.strip()]
         for phrase in [first.strip()] if arrow else group:
@@ -302,9 +358,16 @@ def _read_contractions() -> _Table:
     return table
 
 
-PHRASES, CONTRACTIONS = _read_phrases(), _read_contractions()
-_LONGEST = max(map(len, PHRASES))
-_STARTS = {key[0] for key in PHRASES}
+def _lengths(table: _Table) -> dict[str, list[int]]:
+    """Lengths of the phrases that begin with a word, the longest first."""
+    found: dict[str, set[int]] = {}
+    for phrase in table:
+        found.setdefault(phrase[0], set()).add(len(phrase))
+    return {word: sorted(lengths, reverse=True) for word, lengths in found.items()}
+
+
+PHRASES, STIFF, CONTRACTIONS = _read_phrases(_PHRASES), _read_phrases(_STIFF), _read_contractions()
+_LENGTHS, _STIFF_LENGTHS = _lengths(PHRASES), _lengths(STIFF)
 # Before these a verb stands turned round ("isn't my card"), and "is not my card" would be wrong.
 _SUBJECTS = frozenset(
     {"i", "you", "he", "she", "it", "we", "they", "my", "your", "his", "her", "our", "their", "the", "this", "that"}
@@ -320,10 +383,19 @@ def phrase_at(words: Sequence[str], place: int) -> tuple[int, tuple[str, ...]] |
         words: In lower case, straight apostrophes; a None-like empty string where a sentence is cut.
         place: Where to look.
     """
-    if words[place] not in _STARTS:
-        return None
-    for length in range(min(_LONGEST, len(words) - place), 0, -1):
-        found = PHRASES.get(tuple(words[place : place + length]))
+    return _at(words, place, PHRASES, _LENGTHS)
+
+
+def stiff_phrase_at(words: Sequence[str], place: int) -> tuple[int, tuple[str, ...]] | None:
+    """As `phrase_at`, for what can only be said more stiffly."""
+    return _at(words, place, STIFF, _STIFF_LENGTHS)
+
+
+def _at(
+    words: Sequence[str], place: int, table: _Table, lengths: dict[str, list[int]]
+) -> tuple[int, tuple[str, ...]] | None:
+    for length in lengths.get(words[place], ()):
+        found = table.get(tuple(words[place : place + length]))
         if found:
             return length, found
     return None

@@ -17,6 +17,11 @@ BOUND = "bound"
 REMEMBERED = 65_536  # words, phrases and replacements of each kind
 
 
+def _bases(word: str) -> set[str]:
+    """Whatever a word could be a form of, known or not."""
+    return {reading.lemma for reading in analyse(word, lambda lemma, pos: True, ("n", "v"))}
+
+
 class Lexicon:
     """What is known of words and phrases. Safe to share between threads; its answers never change.
 
@@ -28,14 +33,14 @@ class Lexicon:
         self.thesaurus = thesaurus
         remember = lru_cache(maxsize=REMEMBERED)
         self.readings: Callable[[str], tuple[Reading, ...]] = remember(self._read)
-        self._may_head: Callable[[str], bool] = remember(self._heads_a_phrase)
+        self.begins_phrase: Callable[[str, str], bool] = remember(self._begins_phrase)
         self.phrase: Callable[[str], Reading | str | None] = remember(self._read_phrase)
         self.synonyms: Callable[[str, Pos, Bar], Sequence[Word]] = remember(self._synonyms)
         self.usage: Callable[[str, Pos], float] = remember(self._usage)
 
     def knows(self, lemma: str, pos: Pos) -> bool:
         """Whether the thesaurus has it as that part of speech."""
-        return bool(self.thesaurus.senses(lemma, pos))
+        return self.thesaurus.knows(lemma, pos)
 
     def _read(self, word: str) -> tuple[Reading, ...]:
         """Every reading of a word in lower case; none where it may be a grammar word or is too short to be a word."""
@@ -46,8 +51,6 @@ class Lexicon:
 
     def _read_phrase(self, phrase: str) -> Reading | str | None:
         """How a phrase reads as one word; `BOUND` where it is known but is to be left alone; None where it is none."""
-        if not self._may_head(phrase.partition(" ")[0]):
-            return None
         if self.knows(phrase, "r"):
             return Reading(phrase, "r", Form.BASE)
         nouns = analyse(phrase, self.knows, ("n",))
@@ -55,9 +58,10 @@ class Lexicon:
             return nouns[0]
         return BOUND if self.knows(phrase, "a") or self._is_phrasal_verb(phrase) else None
 
-    def _heads_a_phrase(self, word: str) -> bool:
-        bases = {word, *(reading.lemma for reading in analyse(word, self.knows, ("v",)))}
-        return not bases.isdisjoint(self.thesaurus.phrase_heads)
+    def _begins_phrase(self, first: str, second: str) -> bool:
+        """Whether a known phrase may begin with these two words, either of them inflected."""
+        starts = self.thesaurus.phrase_starts
+        return any(f"{one} {other}" in starts for one in _bases(first) for other in _bases(second))
 
     def _is_phrasal_verb(self, phrase: str) -> bool:
         head, _, rest = phrase.partition(" ")

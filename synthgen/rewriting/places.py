@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from synthgen.rewriting.choosing import Bar
-from synthgen.rewriting.everyday import contraction_at, phrase_at
+from synthgen.rewriting.everyday import contraction_at, phrase_at, stiff_phrase_at
 from synthgen.rewriting.function_words import GRAMMAR, STOP
 from synthgen.rewriting.inflection import inflect
 from synthgen.rewriting.lexicon import Lexicon
@@ -64,6 +64,10 @@ class Outlook:
         """Every everyday phrase that can be said in another way, from left to right."""
         return self._fixed(phrase_at)
 
+    def stiff(self) -> list[Place]:
+        """Every phrase that can only be said more stiffly."""
+        return self._fixed(stiff_phrase_at)
+
     def contractions(self) -> list[Place]:
         """Every contraction that can be written out, or drawn together."""
         return self._fixed(contraction_at)
@@ -89,7 +93,8 @@ class Outlook:
         numbers: list[int] = []
         for place, word in enumerate(self._lower):
             if place and self._sentence.is_cut_before(place):
-                marked, numbers = [*marked, ""], [*numbers, place]
+                marked.append("")
+                numbers.append(place)
             marked.append("\0" if self._sentence.locked[place] and word not in GRAMMAR else word)
             numbers.append(place)
         return [*marked, ""], [*numbers, len(self._lower)]
@@ -114,21 +119,24 @@ class Outlook:
         """Known phrases, the longest first at each place; without a reading where they are only to be left alone."""
         place, count = 0, len(self._lower)
         while place < count:
-            for length in range(min(LONGEST_PHRASE, count - place), 1, -1):
-                if self._is_plain_run(place, length):
-                    found = self._read_phrase(place, length)
-                    if found is not None:
-                        yield place, length, found[0]
-                        place += length - 1
-                        break
+            for length in range(self._plain_run(place), 1, -1):
+                found = self._read_phrase(place, length)
+                if found is not None:
+                    yield place, length, found[0]
+                    place += length - 1
+                    break
             place += 1
 
-    def _is_plain_run(self, start: int, length: int) -> bool:
-        words, gaps = self._lower[start : start + length], self._sentence.gaps[start + 1 : start + length]
-        return all(gap == " " for gap in gaps) and any(word not in STOP for word in words)
+    def _plain_run(self, start: int) -> int:
+        """How many words from `start` on could be a known phrase: single spaces between them, and a fitting start."""
+        words, gaps = self._lower, self._sentence.gaps
+        most = min(LONGEST_PHRASE, len(words) - start)
+        run = next((n for n in range(1, most) if gaps[start + n] != " "), most)
+        return run if run > 1 and self._lexicon.begins_phrase(words[start], words[start + 1]) else 0
 
     def _read_phrase(self, start: int, length: int) -> tuple[Tagged | None] | None:
-        found = self._lexicon.phrase(" ".join(self._lower[start : start + length]))
+        words = self._lower[start : start + length]
+        found = None if STOP.issuperset(words) else self._lexicon.phrase(" ".join(words))
         if found is None:
             return None
         is_locked = any(self._sentence.locked[start : start + length])
@@ -136,7 +144,7 @@ class Outlook:
 
 
 def _recase(option: str, written: str) -> str:
-    """`option` with the capitals of what was written; the word I as it was written there."""
-    if re.search(r"\bI\b", written):
+    """`option` with the capitals of what was written; the word I small only where it was written so."""
+    if not _FIRST_PERSON.search(written):
         option = _FIRST_PERSON.sub("I", option)
     return dress_like(option, written)

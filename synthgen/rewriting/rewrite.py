@@ -104,31 +104,37 @@ def rewrite(
 def _replace(
     sentence: Sentence, outlook: Outlook, settings: Settings, seed: int, meaning: Meaning | None
 ) -> tuple[Sentence, list[tuple[str, str]]]:
-    """What is sure first; what is less sure, and then what changes least, only where the text would stay as it is."""
+    """What is sure first; contractions for what is left; what is less sure only where the text would stay as it is."""
     wanted = settings.replacements(len(sentence.words))
-    for look in _looks(outlook, settings) if wanted else ():
-        taken: list[tuple[Place, str]] = []
-        for place in sorted(look(), key=lambda p: derive_seed("place", seed, p.start)):
-            if len(taken) == wanted:
-                break
-            if any(_overlap(place, other) for other, _ in taken):
-                continue
-            option = _pick(sentence, place, settings, seed, meaning)
-            if option is not None:
-                taken.append((place, option))
-        if taken:
-            return _with_all(sentence, taken), [(_written(sentence, place), option) for place, option in taken]
-    return sentence.copy(), []
+    taken: list[tuple[Place, str]] = []
+    for look, is_last_resort in _looks(outlook, settings):
+        if len(taken) < wanted and not (taken and is_last_resort):
+            for place in sorted(look(), key=lambda p: derive_seed("place", seed, p.start)):
+                if len(taken) == wanted:
+                    break
+                if any(_overlap(place, other) for other, _ in taken):
+                    continue
+                option = _pick(sentence, place, settings, seed, meaning)
+                if option is not None:
+                    taken.append((place, option))
+    if settings.count is None and len(taken) < wanted:
+        taken = taken[: _some_of(len(taken), seed)]
+    return _with_all(sentence, taken), [(_written(sentence, place), option) for place, option in taken]
 
 
-def _looks(outlook: Outlook, settings: Settings) -> list[Callable[[], list[Place]]]:
+def _looks(outlook: Outlook, settings: Settings) -> list[tuple[Callable[[], list[Place]], bool]]:
+    """Where to look, one after the other, and whether only where nothing was found before."""
+    sure, less_sure = partial(outlook.places, STRICT), partial(outlook.places, RELAXED)
     if not settings.phrases:
-        return [partial(outlook.places, bar) for bar in BARS]
-    return [
-        lambda: [*outlook.places(STRICT), *outlook.everyday()],
-        lambda: outlook.places(RELAXED),
-        outlook.contractions,
-    ]
+        return [(sure, False), (less_sure, True)]
+    plain = (lambda: [*sure(), *outlook.everyday()], False)
+    return [plain, (less_sure, True), (outlook.contractions, False), (outlook.stiff, True)]
+
+
+def _some_of(count: int, seed: int) -> int:
+    """How many of all that can be replaced are: from half to all of them, so that the copies of one text differ."""
+    least = math.ceil(count / 2)
+    return least + derive_seed("some", seed) % (count - least + 1)
 
 
 def _overlap(one: Place, other: Place) -> bool:

@@ -16,7 +16,6 @@ _LITERAL = re.compile(
 )
 _PLAIN_WORD = re.compile(r"[a-z]+")
 _ENDS_SENTENCE = re.compile(r"[.!?…:;\n]")
-_BREAKS = re.compile(r"[^\s]")
 
 
 @dataclass(slots=True)
@@ -48,7 +47,7 @@ class Sentence:
 
     def is_cut_before(self, place: int) -> bool:
         """Whether anything but white space stands between the word at `place` and the one before."""
-        return place == 0 or place >= len(self.words) or bool(_BREAKS.search(self.gaps[place]))
+        return place == 0 or place >= len(self.words) or bool(self.gaps[place].strip())
 
 
 def take_apart(text: str, keep: Iterable[str] = ()) -> Sentence:
@@ -69,7 +68,8 @@ def take_apart(text: str, keep: Iterable[str] = ()) -> Sentence:
     literals = [match.span() for match in _LITERAL.finditer(text)]
     shouts = _is_shouted(words)
     for place, word in enumerate(words):
-        inside = any(start < spans[place][1] and spans[place][0] < stop for start, stop in literals)
+        begin, end = spans[place]
+        inside = bool(literals) and any(start < end and begin < stop for start, stop in literals)
         sentence.locked[place] = inside or _is_named(sentence, place, word, shouts)
     _lock_phrases(sentence, keep)
     return sentence

@@ -48,6 +48,11 @@ class Sense:
         return next((word.count or 0 for word in self.words if word.lemma.casefold() == folded), 0)
 
 
+def phrase_start(phrase: str) -> str:
+    """Its first two words."""
+    return " ".join(phrase.split(" ", 2)[:2])
+
+
 class Thesaurus(Protocol):
     """Senses by base form and part of speech."""
 
@@ -57,8 +62,12 @@ class Thesaurus(Protocol):
         ...
 
     @property
-    def phrase_heads(self) -> frozenset[str]:
-        """First words of all phrases it knows: what does not begin with one need not be looked up."""
+    def phrase_starts(self) -> frozenset[str]:
+        """First two words of all phrases it knows: what does not begin with such a pair need not be looked up."""
+        ...
+
+    def knows(self, lemma: str, pos: Pos) -> bool:
+        """Whether it has meanings of a base form, found without looking at them."""
         ...
 
     def senses(self, lemma: str, pos: Pos) -> Sequence[Sense]:
@@ -83,7 +92,7 @@ class WordList:
         self._name = name
         self._senses: dict[tuple[str, Pos], list[Sense]] = {}
         every = (word.casefold() for meanings in groups.values() for words in meanings for word in words)
-        self._heads = frozenset(word.partition(" ")[0] for word in every if " " in word)
+        self._starts = frozenset(phrase_start(word) for word in every if " " in word)
         for pos, meanings in groups.items():
             for number, words in enumerate(meanings):
                 sense = Sense(f"{pos}{number}", tuple(Word(word) for word in words))
@@ -95,8 +104,11 @@ class WordList:
         return self._name
 
     @property
-    def phrase_heads(self) -> frozenset[str]:
-        return self._heads
+    def phrase_starts(self) -> frozenset[str]:
+        return self._starts
+
+    def knows(self, lemma: str, pos: Pos) -> bool:
+        return (lemma, pos) in self._senses
 
     def senses(self, lemma: str, pos: Pos) -> Sequence[Sense]:
         return self._senses.get((lemma, pos), ())

@@ -52,7 +52,7 @@ def test_links_in_pages_lead_somewhere(page: Path) -> None:
             assert (page.parent / target).exists(), (page.name, target)
 
 
-@pytest.mark.parametrize("job", sorted(ROOT.glob("examples/*/job.yaml")), ids=lambda p: p.parent.name)
+@pytest.mark.parametrize("job", sorted(ROOT.glob("examples/*/*.yaml")), ids=lambda p: f"{p.parent.name}-{p.stem}")
 def test_example_jobs_are_ready_to_run(job: Path) -> None:
     """Each example's job file, data and template fit together, and its first prompts render."""
     blueprint = load_blueprint(job)

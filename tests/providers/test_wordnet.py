@@ -45,7 +45,9 @@ def test_wordnet_tells_senses_in_order_with_counts() -> None:
     assert found.senses("right away", "r")
     assert all(word.frames for word in found.senses("buy", "v")[0].words)
     assert found.senses("buys", "v") == found.senses("xyzzy", "n") == ()
-    assert {"right", "exchange"} <= found.phrase_heads
+    assert {"right away", "exchange rate"} <= found.phrase_starts
+    assert found.knows("exchange rate", "n")
+    assert not found.knows("exchange rate", "v")
 
 
 def test_wordnet_joins_a_file_in_two_parts(whole: Path, tmp_path: Path) -> None:

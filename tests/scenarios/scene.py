@@ -17,6 +17,8 @@ from typing import Any
 
 import yaml
 
+from synthgen import api
+
 TEMPLATE = """\
 ---
 description: for tests
@@ -99,6 +101,12 @@ def run_json(job: Path, out: Path, *args: str) -> dict[str, Any]:
     assert done.stdout.strip(), done.stderr
     result: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     return {**result, "exit": done.returncode, "stderr": done.stderr}
+
+
+def run_here(job: Path, out: Path) -> dict[str, Any]:
+    """As `run_json`, in this process: seconds less, where no kill or signal is needed."""
+    result = api.run(job, out=out)
+    return {**result.as_json(), "exit": result.exit_code}
 
 
 def export(out: Path, *, name: str = "rows.jsonl") -> bytes:
