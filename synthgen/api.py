@@ -219,7 +219,7 @@ def load_job(path: Path) -> tuple[Blueprint, Recipe]:
     Raises:
         JobError: Any of it is wrong.
     """
-    from synthgen.engine.blueprint import draw_blueprint
+    from synthgen.engine.draw import draw_blueprint
     from synthgen.errors import JobError
     from synthgen.job import parse_job
     from synthgen.recipes import resolve

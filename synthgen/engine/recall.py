@@ -10,8 +10,9 @@ import orjson
 from pydantic import ValidationError
 
 from synthgen.data.prompts import TemplateSource
-from synthgen.engine.blueprint import Blueprint, draw_blueprint
+from synthgen.engine.blueprint import Blueprint
 from synthgen.engine.changes import as_it_meant
+from synthgen.engine.draw import draw_blueprint
 from synthgen.errors import JobError, JournalError
 from synthgen.identity import canonical_json, content_id
 from synthgen.job import Job, override
