@@ -1,0 +1,247 @@
+"""Grams of many texts in lists that a search can read the right part of: by gram, half and size.
+
+One list entry is a gram that can be the first one that its text shares with another: the text's place, 64 or 128 bits
+of a sketch of the grams behind it, and its budget of differing bits. A list stands in one piece, ordered by the text's size,
+so that a search reads the sizes that can match one after the other, which is far quicker than to look rows up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from synthgen.dedup.grams import Integers, Words, spans
+from synthgen.dedup.prefixes import Prefixes, as_debts, as_limits
+
+_SIZE_BITS = 24
+_MOST_SIZE = (1 << _SIZE_BITS) - 2
+LEAST_MERGED_ROWS, _PARTS_RATIO = 32_768, 8
+_LONG_ENTRIES = 96
+_SCAN_ENTRIES = 1 << 15  # 256 kB of words: they stay in the cache from one step to the next
+Places = npt.NDArray[np.int32]
+Bytes = npt.NDArray[np.uint8]
+Pairs = tuple[Integers, Integers]
+A = TypeVar("A", bound=np.generic)
+
+
+@dataclass(frozen=True, slots=True)
+class Probes:
+    """Parts of lists to read.
+
+    Attributes:
+        queries: For whom.
+        lists: Which lists, by gram and half.
+        least: Sizes from this one on.
+        most: Sizes up to this one.
+        words: To compare the entries' with, in two columns.
+        limits: Most differing bits together with an entry's debt.
+    """
+
+    queries: Integers
+    lists: Integers
+    least: Integers
+    most: Integers
+    words: tuple[Words, Words]
+    limits: Bytes
+
+
+def some_probes(probes: Probes, wanted: npt.NDArray[np.bool_]) -> Probes:
+    """Some of them."""
+    return Probes(
+        queries=probes.queries[wanted],
+        lists=probes.lists[wanted],
+        least=probes.least[wanted],
+        most=probes.most[wanted],
+        words=(probes.words[0][wanted], probes.words[1][wanted]),
+        limits=probes.limits[wanted],
+    )
+
+
+def probes_of(found: Prefixes) -> Probes:
+    """Where the neighbours of texts stand: of those no larger than the text itself the early halves only."""
+    early = np.flatnonzero(found.reach >= found.least)
+    late = np.flatnonzero(found.reach > found.sizes)
+    both = np.concatenate([early, late])
+    return Probes(
+        queries=found.rows[both],
+        lists=found.grams[both] * 2 + (np.arange(len(both)) >= len(early)),
+        least=np.concatenate([found.least[early], found.sizes[late] + 1]),
+        most=found.reach[both],
+        words=(found.words[0][both], found.words[1][both]),
+        limits=as_limits(found.budget[both]),
+    )
+
+
+class _Spans(NamedTuple):
+    """Entries to read: where each piece starts, how many there are, and for which probe."""
+
+    starts: Integers
+    lengths: Integers
+    which: Integers
+
+    def parts(self) -> Iterator[_Spans]:
+        """Some at a time, so that what is computed on the way stays in the cache."""
+        before = self.lengths.cumsum() - self.lengths
+        cuts = (np.flatnonzero(np.diff(before // _SCAN_ENTRIES)) + 1).tolist()
+        for start, end in zip([0, *cuts], [*cuts, len(self.starts)], strict=True):
+            if end > start:
+                yield _Spans(*(column[start:end] for column in self))
+
+
+_Read = Callable[[npt.NDArray[A], _Spans], npt.NDArray[A]]
+
+
+def _joined(values: npt.NDArray[A], part: _Spans) -> npt.NDArray[A]:
+    """Long pieces are copied one by one."""
+    seen = memoryview(values)  # type: ignore[arg-type]
+    ends = (part.starts + part.lengths).tolist()
+    pieces = [seen[start:end] for start, end in zip(part.starts.tolist(), ends, strict=True)]
+    return np.frombuffer(b"".join(pieces), dtype=values.dtype)
+
+
+def _gathered(values: npt.NDArray[A], part: _Spans) -> npt.NDArray[A]:
+    """Short pieces are fetched number by number: a call for each would cost more."""
+    return values[spans(part.starts, part.lengths)]
+
+
+class Lists:
+    """The entries of a growing set of texts: most of them in one piece, the last ones in another.
+
+    Args:
+        width: Words of a sketch in an entry.
+    """
+
+    def __init__(self, width: int) -> None:
+        self._width = width
+        self._parts: list[Postings] = []
+        self._rows: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+    def add(self, found: Prefixes, places: Places) -> None:
+        """Enter the prefixes of the texts that stand at `places`."""
+        part, rows = Postings.of(found, places, self._width), len(places)
+        if self._parts and (len(self._parts) > 1 or self._rows[0] < LEAST_MERGED_ROWS):
+            part, rows = self._parts.pop().merged(part), self._rows.pop() + rows
+        if self._parts and rows >= max(LEAST_MERGED_ROWS, self._rows[0] // _PARTS_RATIO):
+            part, rows = self._parts.pop().merged(part), self._rows.pop() + rows
+        self._parts.append(part)
+        self._rows.append(rows)
+
+    def search(self, probes: Probes) -> Iterator[Pairs]:
+        """As `Postings.search`."""
+        for part in self._parts:
+            yield from part.search(probes)
+
+
+class Postings:
+    """Entries in the order of their keys (gram, half, size).
+
+    Args:
+        keys: One each, ascending.
+        words: One column or two.
+        debts: One each.
+        places: One each.
+    """
+
+    def __init__(self, keys: Integers, words: Sequence[Words], debts: Bytes, places: Places) -> None:
+        self._words, self._debts, self._places = words, debts, places
+        first = np.flatnonzero(np.diff(keys, prepend=keys[0] - 1)) if len(keys) else np.empty(0, dtype=np.int64)
+        runs = keys[first]
+        self._starts = np.append(first, len(keys))
+        self._sizes = (runs & ((1 << _SIZE_BITS) - 1)).astype(np.int32)
+        lists = runs >> _SIZE_BITS
+        self._low = int(lists[0]) if len(lists) else 0
+        count = int(lists[-1]) - self._low + 1 if len(lists) else 0
+        self._runs = np.searchsorted(lists, np.arange(self._low, self._low + count + 1))
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @classmethod
+    def of(cls, found: Prefixes, places: Places, width: int) -> Postings:
+        """The entries of texts that stand at `places`, with so many words of a sketch."""
+        keys = _keys(found.grams * 2 + found.is_late, found.sizes)
+        order = np.argsort(keys, kind="stable")
+        words = [word[order] for word in _as_wide(found.words, width)]
+        return cls(keys[order], words, as_debts(found.budget[order]), places[found.rows[order]])
+
+    def merged(self, other: Postings) -> Postings:
+        """These entries and others."""
+        mine, others = self._all_keys(), other._all_keys()
+        at = np.searchsorted(mine, others, side="right") + np.arange(len(others))
+        is_mine = np.ones(len(mine) + len(others), dtype=bool)
+        is_mine[at] = False
+        words = [_merged(is_mine, at, one, two) for one, two in zip(self._words, other._words, strict=True)]
+        debts = _merged(is_mine, at, self._debts, other._debts)
+        places = _merged(is_mine, at, self._places, other._places)
+        return Postings(_merged(is_mine, at, mine, others), words, debts, places)
+
+    def search(self, probes: Probes) -> Iterator[Pairs]:
+        """Queries and places that can be neighbours, some of them more than once."""
+        starts, lengths, which = self._spans(probes)
+        is_long = lengths >= _LONG_ENTRIES
+        for wanted, read in ((is_long, _joined), (~is_long, _gathered)):
+            some = _Spans(starts[wanted], lengths[wanted], which[wanted])
+            for part in some.parts():
+                yield self._scan(probes, part, read)
+
+    def _scan(self, probes: Probes, part: _Spans, read: _Read) -> Pairs:
+        bits = read(self._debts, part).copy()
+        for stored, asked in zip(self._words, _as_wide(probes.words, len(self._words)), strict=True):
+            bits += np.bitwise_count(read(stored, part) ^ np.repeat(asked[part.which], part.lengths))
+        near = np.flatnonzero(bits <= np.repeat(probes.limits[part.which], part.lengths))
+        ends = part.lengths.cumsum()
+        probe = ends.searchsorted(near, side="right")
+        entries = near + (part.starts - (ends - part.lengths))[probe]
+        return probes.queries[part.which[probe]], self._places[entries].astype(np.int64)
+
+    def _spans(self, probes: Probes) -> tuple[Integers, Integers, Integers]:
+        """Where each probe's entries start, how many there are, and which probe it is: those that have any, in the
+        order in which they stand."""
+        slots = probes.lists - self._low
+        which = np.flatnonzero((slots >= 0) & (slots < len(self._runs) - 1))
+        low, high = self._runs[slots[which]], self._runs[slots[which] + 1]
+        is_filled = low < high
+        which, low, high = which[is_filled], low[is_filled], high[is_filled]
+        least, most = np.minimum(probes.least[which], _MOST_SIZE), np.minimum(probes.most[which], _MOST_SIZE)
+        starts = self._starts[self._reach(low, high, least)]
+        lengths = self._starts[self._reach(low, high, most + 1)] - starts
+        order = np.flatnonzero(lengths > 0)
+        order = order[np.argsort(starts[order], kind="stable")]
+        return starts[order], lengths[order], which[order]
+
+    def _reach(self, low: Integers, high: Integers, sizes: Integers) -> Integers:
+        """The first run of each list, from `low` to before `high`, of a size no smaller: a binary search in each."""
+        low, left = low.copy(), high - low
+        while (widest := int(left.max(initial=0))) > 0:
+            half = left >> 1
+            is_below = (self._sizes[np.minimum(low + half, len(self._sizes) - 1)] < sizes) & (left > 0)
+            low += np.where(is_below, half + 1, 0)
+            left = np.where(is_below, left - half - 1, half)
+            if widest == 1:
+                break
+        return low
+
+    def _all_keys(self) -> Integers:
+        lists = np.repeat(np.arange(self._low, self._low + len(self._runs) - 1), np.diff(self._runs))
+        return np.repeat(_keys(lists, self._sizes.astype(np.int64)), np.diff(self._starts))
+
+
+def _keys(lists: Integers, sizes: Integers) -> Integers:
+    return (lists << _SIZE_BITS) | np.minimum(sizes, _MOST_SIZE)
+
+
+def _as_wide(words: tuple[Words, Words], width: int) -> Sequence[Words]:
+    return words if width > 1 else [words[0] ^ words[1]]
+
+
+def _merged(is_mine: npt.NDArray[np.bool_], at: Integers, one: npt.NDArray[A], two: npt.NDArray[A]) -> npt.NDArray[A]:
+    both = np.empty(len(is_mine), dtype=one.dtype)
+    both[is_mine], both[at] = one, two
+    return both
