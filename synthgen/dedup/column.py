@@ -40,3 +40,9 @@ class Column:
             self._room = grown
         self._room[self._count : needed] = values
         self._count = needed
+
+    def drop(self, count: int) -> None:
+        """Take the first rows away."""
+        left = self._count - count
+        self._room[:left] = self._room[count : self._count].copy()
+        self._count = left

@@ -120,6 +120,11 @@ def gram_bits(grams: Numbers) -> tuple[Words, npt.NDArray[np.bool_]]:
     return np.uint64(1) << (places & np.uint64(63)), (places & np.uint64(64)) > 0
 
 
+def folded(profiles: Profiles) -> Words:
+    """The sketches in 64 bits."""
+    return np.asarray(np.bitwise_xor.reduce(profiles.sketches, axis=1))
+
+
 def gram_places(grams: Numbers) -> Words:
     """The bit of a sketch that each gram stands on, 0 to 255."""
     return (grams.astype(np.int64).astype(np.uint64) * _MIX) >> np.uint64(56)

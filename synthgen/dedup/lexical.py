@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from synthgen.dedup.column import Column
-from synthgen.dedup.grams import SKETCH_WORDS, GramOrder, Integers, Profiles, spans
+from synthgen.dedup.grams import SKETCH_WORDS, GramOrder, Integers, Profiles, Words, folded, spans
 from synthgen.dedup.postings import Lists, Pairs, probes_of, some_probes
 from synthgen.dedup.prefixes import Plans, prefixes
 
@@ -25,6 +25,7 @@ _SCAN_ROWS = 256
 _CHUNK_GRAMS = 1 << 20
 _QUERY_SHIFT, _GRAM_OFFSET = 33, 1 << 31
 _ENOUGH_BITS = 64
+Bytes = npt.NDArray[np.uint8]
 
 
 class Overlap(NamedTuple):
@@ -48,6 +49,7 @@ class LexicalIndex:
         self._threshold, self._order = threshold, order
         self._plans = Plans(threshold)
         self._rows = _Rows()
+        self._words, self._aparts = Column(np.uint64), Column(np.uint8)  # of the recent texts
         self._short, self._long, self._listed = Lists(1), Lists(2), 0
 
     def __len__(self) -> int:
@@ -60,6 +62,8 @@ class LexicalIndex:
     def add(self, profiles: Profiles) -> None:
         """Append texts."""
         self._rows.add(profiles)
+        self._words.extend(folded(profiles))
+        self._aparts.extend(self._apart(profiles))
         while len(self._rows) - self._listed >= RECENT_ROWS:
             self._list(min(len(self._rows) - self._listed, LISTED_ROWS))
 
@@ -73,7 +77,7 @@ class LexicalIndex:
 
     def close_each(self, profiles: Profiles) -> list[list[Overlap]]:
         """As `close`, for each of a batch; hundreds at once are much cheaper than one."""
-        queries, places = self._alike(profiles, self._rows.profiles(self._listed))
+        queries, places = self._alike(profiles, *self._recent())
         pairs = [(queries, places + self._listed)]
         if self._listed and len(profiles):
             probes = probes_of(prefixes(profiles, self._plans))
@@ -85,29 +89,28 @@ class LexicalIndex:
         """For each of a batch, those before it in the batch at or above the threshold, as `close` orders them."""
         rows = _Rows()
         rows.add(profiles)
-        queries, places = self._alike(profiles, rows.profiles(0))
+        queries, places = self._alike(profiles, folded(profiles), self._apart(profiles))
         is_earlier = places < queries
         return self._settled(profiles, rows, [(queries[is_earlier], places[is_earlier])])
 
     # --- searching ---------------------------------------------------------------------------------------------
 
-    def _alike(self, profiles: Profiles, others: Profiles) -> Pairs:
+    def _alike(self, profiles: Profiles, words: Words, apart: Bytes) -> Pairs:
         """Pairs whose sketches, folded to 64 bits, do not say that they are too far apart."""
-        limits, other_limits = self._limits(profiles, 1), self._limits(others, 0)
-        words, other_words = (np.bitwise_xor.reduce(both.sketches, axis=1) for both in (profiles, others))
+        limits = self._apart(profiles) + np.uint8(1)  # what rounding down took from both
+        asked = folded(profiles)
         found = [(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))]
-        for start in range(0, len(profiles) if len(others) else 0, _SCAN_ROWS):
+        for start in range(0, len(profiles) if len(words) else 0, _SCAN_ROWS):
             part = slice(start, start + _SCAN_ROWS)
-            bits = np.bitwise_count(words[part, None] ^ other_words)
-            queries, places = np.divmod(np.flatnonzero(bits <= limits[part, None] + other_limits), len(others))
+            bits = np.bitwise_count(asked[part, None] ^ words)
+            queries, places = np.divmod(np.flatnonzero(bits <= limits[part, None] + apart), len(words))
             found.append((queries + start, places))
         return _joined(found)
 
-    def _limits(self, profiles: Profiles, rounded: int) -> npt.NDArray[np.uint8]:
-        """What each text adds to the number of grams in which it may differ from another, and for what rounding took
-        from both."""
+    def _apart(self, profiles: Profiles) -> Bytes:
+        """What each text adds to the number of grams in which it may differ from another."""
         apart = np.array([self._plans.of(size).apart for size in profiles.sizes.tolist()], dtype=np.int64)
-        return np.minimum(apart + rounded, _ENOUGH_BITS).astype(np.uint8)
+        return np.minimum(apart, _ENOUGH_BITS).astype(np.uint8)
 
     def _settled(self, profiles: Profiles, rows: _Rows, pairs: list[Pairs]) -> list[list[Overlap]]:
         """Those of the pairs that are near, by query."""
@@ -136,6 +139,11 @@ class LexicalIndex:
                 places = (wanted + self._listed).astype(np.int32)
                 lists.add(prefixes(profiles.take(wanted), self._plans), places)
         self._listed += count
+        self._words.drop(count)
+        self._aparts.drop(count)
+
+    def _recent(self) -> tuple[Words, Bytes]:
+        return self._words.values, self._aparts.values
 
 
 class _Rows:

@@ -19,7 +19,7 @@ from synthgen.dedup.prefixes import Prefixes, as_debts, as_limits
 
 _SIZE_BITS = 24
 _MOST_SIZE = (1 << _SIZE_BITS) - 2
-LEAST_MERGED_ROWS, _PARTS_RATIO = 32_768, 8
+LEAST_MERGED_ROWS, _PARTS_RATIO = 32_768, 4
 _LONG_ENTRIES = 96
 _SCAN_ENTRIES = 1 << 15  # 256 kB of words: they stay in the cache from one step to the next
 Places = npt.NDArray[np.int32]
@@ -62,14 +62,21 @@ def some_probes(probes: Probes, wanted: npt.NDArray[np.bool_]) -> Probes:
 
 
 def probes_of(found: Prefixes) -> Probes:
-    """Where the neighbours of texts stand: of those no larger than the text itself the early halves only."""
+    """Where the neighbours of texts stand: of those no larger than the text itself the early halves only. In the order
+    of the lists, so that those who read the same one read it one after the other."""
     early = np.flatnonzero(found.reach >= found.least)
     late = np.flatnonzero(found.reach > found.sizes)
     both = np.concatenate([early, late])
+    lists = found.grams[both] * 2
+    lists[len(early) :] += 1
+    least = np.concatenate([found.least[early], found.sizes[late] + 1])
+    if found.rows[-1]:  # one text's are few, and in order
+        order = np.argsort(_keys(lists, least))
+        both, lists, least = both[order], lists[order], least[order]
     return Probes(
         queries=found.rows[both],
-        lists=found.grams[both] * 2 + (np.arange(len(both)) >= len(early)),
-        least=np.concatenate([found.least[early], found.sizes[late] + 1]),
+        lists=lists,
+        least=least,
         most=found.reach[both],
         words=(found.words[0][both], found.words[1][both]),
         limits=as_limits(found.budget[both]),
@@ -152,13 +159,7 @@ class Postings:
     def __init__(self, keys: Integers, words: Sequence[Words], debts: Bytes, places: Places) -> None:
         self._words, self._debts, self._places = words, debts, places
         first = np.flatnonzero(np.diff(keys, prepend=keys[0] - 1)) if len(keys) else np.empty(0, dtype=np.int64)
-        runs = keys[first]
-        self._starts = np.append(first, len(keys))
-        self._sizes = (runs & ((1 << _SIZE_BITS) - 1)).astype(np.int32)
-        lists = runs >> _SIZE_BITS
-        self._low = int(lists[0]) if len(lists) else 0
-        count = int(lists[-1]) - self._low + 1 if len(lists) else 0
-        self._runs = np.searchsorted(lists, np.arange(self._low, self._low + count + 1))
+        self._runs, self._starts = keys[first], np.append(first, len(keys))
 
     def __len__(self) -> int:
         return len(self._places)
@@ -185,16 +186,16 @@ class Postings:
     def search(self, probes: Probes) -> Iterator[Pairs]:
         """Queries and places that can be neighbours, some of them more than once."""
         starts, lengths, which = self._spans(probes)
-        is_long = lengths >= _LONG_ENTRIES
+        asked, is_long = _as_wide(probes.words, len(self._words)), lengths >= _LONG_ENTRIES
         for wanted, read in ((is_long, _joined), (~is_long, _gathered)):
             some = _Spans(starts[wanted], lengths[wanted], which[wanted])
             for part in some.parts():
-                yield self._scan(probes, part, read)
+                yield self._scan(probes, asked, part, read)
 
-    def _scan(self, probes: Probes, part: _Spans, read: _Read) -> Pairs:
+    def _scan(self, probes: Probes, asked: Sequence[Words], part: _Spans, read: _Read) -> Pairs:
         bits = read(self._debts, part).copy()
-        for stored, asked in zip(self._words, _as_wide(probes.words, len(self._words)), strict=True):
-            bits += np.bitwise_count(read(stored, part) ^ np.repeat(asked[part.which], part.lengths))
+        for stored, words in zip(self._words, asked, strict=True):
+            bits += np.bitwise_count(read(stored, part) ^ np.repeat(words[part.which], part.lengths))
         near = np.flatnonzero(bits <= np.repeat(probes.limits[part.which], part.lengths))
         ends = part.lengths.cumsum()
         probe = ends.searchsorted(near, side="right")
@@ -202,35 +203,15 @@ class Postings:
         return probes.queries[part.which[probe]], self._places[entries].astype(np.int64)
 
     def _spans(self, probes: Probes) -> tuple[Integers, Integers, Integers]:
-        """Where each probe's entries start, how many there are, and which probe it is: those that have any, in the
-        order in which they stand."""
-        slots = probes.lists - self._low
-        which = np.flatnonzero((slots >= 0) & (slots < len(self._runs) - 1))
-        low, high = self._runs[slots[which]], self._runs[slots[which] + 1]
-        is_filled = low < high
-        which, low, high = which[is_filled], low[is_filled], high[is_filled]
-        least, most = np.minimum(probes.least[which], _MOST_SIZE), np.minimum(probes.most[which], _MOST_SIZE)
-        starts = self._starts[self._reach(low, high, least)]
-        lengths = self._starts[self._reach(low, high, most + 1)] - starts
-        order = np.flatnonzero(lengths > 0)
-        order = order[np.argsort(starts[order], kind="stable")]
-        return starts[order], lengths[order], which[order]
-
-    def _reach(self, low: Integers, high: Integers, sizes: Integers) -> Integers:
-        """The first run of each list, from `low` to before `high`, of a size no smaller: a binary search in each."""
-        low, left = low.copy(), high - low
-        while (widest := int(left.max(initial=0))) > 0:
-            half = left >> 1
-            is_below = (self._sizes[np.minimum(low + half, len(self._sizes) - 1)] < sizes) & (left > 0)
-            low += np.where(is_below, half + 1, 0)
-            left = np.where(is_below, left - half - 1, half)
-            if widest == 1:
-                break
-        return low
+        """Where each probe's entries start, how many there are, and which probe it is: those that have any."""
+        low = self._runs.searchsorted(_keys(probes.lists, probes.least))
+        high = self._runs.searchsorted(_keys(probes.lists, probes.most) + 1)
+        which = np.flatnonzero(high > low)
+        starts = self._starts[low[which]]
+        return starts, self._starts[high[which]] - starts, which
 
     def _all_keys(self) -> Integers:
-        lists = np.repeat(np.arange(self._low, self._low + len(self._runs) - 1), np.diff(self._runs))
-        return np.repeat(_keys(lists, self._sizes.astype(np.int64)), np.diff(self._starts))
+        return np.repeat(self._runs, np.diff(self._starts))
 
 
 def _keys(lists: Integers, sizes: Integers) -> Integers:
