@@ -92,10 +92,16 @@ class GramOrder:
 
     def _profiles(self, forms: Sequence[str]) -> Profiles:
         codes, rows = _codes(forms)
-        distinct, which = np.unique(codes, return_inverse=True)
-        keys = (rows << _SHIFT) + (self._numbered(distinct)[which] + _OFFSET)
+        if len(forms) > 1:
+            distinct, which = np.unique(codes, return_inverse=True)
+            numbers = self._numbered(distinct)[which]
+        else:
+            numbers = self._numbered(codes)
+        keys = (rows << _SHIFT) + (numbers + _OFFSET)
         keys.sort()
-        keys = keys[np.diff(keys, prepend=-1) > 0]
+        is_first = np.ones(len(keys), dtype=bool)
+        np.not_equal(keys[1:], keys[:-1], out=is_first[1:])
+        keys = keys[is_first]
         grams = ((keys & ((1 << _SHIFT) - 1)) - _OFFSET).astype(np.int32)
         starts = _starts(np.bincount(keys >> _SHIFT, minlength=len(forms)))
         return Profiles(grams, starts, sketches(grams, starts))
@@ -104,7 +110,7 @@ class GramOrder:
         known = self._numbers
         found = [known.get(code) for code in codes.tolist()]
         if None in found:
-            found = [self._number(code) if number is None else number for code, number in zip(codes.tolist(), found)]  # noqa: B905
+            found = [known[code] if code in known else self._number(code) for code in codes.tolist()]
         return np.array(found, dtype=np.int64)
 
     def _number(self, code: int) -> int:

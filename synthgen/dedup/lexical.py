@@ -49,6 +49,7 @@ class LexicalIndex:
         self._threshold, self._order = threshold, order
         self._plans = Plans(threshold)
         self._rows = _Rows()
+        self._last = "", order.profiles([""])
         self._words, self._aparts = Column(np.uint64), Column(np.uint8)  # of the recent texts
         self._short, self._long, self._listed = Lists(1), Lists(2), 0
 
@@ -57,7 +58,11 @@ class LexicalIndex:
 
     def profiles(self, forms: Sequence[str]) -> Profiles:
         """What the other methods take, of texts in normal form."""
-        return self._order.profiles(forms)
+        if len(forms) != 1:
+            return self._order.profiles(forms)
+        if self._last[0] != forms[0]:  # a text that was searched for is often added next
+            self._last = forms[0], self._order.profiles(forms)
+        return self._last[1]
 
     def add(self, profiles: Profiles) -> None:
         """Append texts."""
@@ -81,8 +86,12 @@ class LexicalIndex:
         pairs = [(queries, places + self._listed)]
         if self._listed and len(profiles):
             probes = probes_of(prefixes(profiles, self._plans))
-            pairs += self._short.search(some_probes(probes, probes.least < LONG_TEXT_GRAMS))
-            pairs += self._long.search(some_probes(probes, probes.most >= LONG_TEXT_GRAMS))
+            for lists, wanted in (
+                (self._short, probes.least < LONG_TEXT_GRAMS),
+                (self._long, probes.most >= LONG_TEXT_GRAMS),
+            ):
+                if len(lists) and wanted.any():
+                    pairs += lists.search(probes if wanted.all() else some_probes(probes, wanted))
         return self._settled(profiles, self._rows, pairs)
 
     def among(self, profiles: Profiles) -> list[list[Overlap]]:
@@ -99,12 +108,13 @@ class LexicalIndex:
         """Pairs whose sketches, folded to 64 bits, do not say that they are too far apart."""
         limits = self._apart(profiles) + np.uint8(1)  # what rounding down took from both
         asked = folded(profiles)
-        found = [(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))]
+        found = [_NONE]
         for start in range(0, len(profiles) if len(words) else 0, _SCAN_ROWS):
             part = slice(start, start + _SCAN_ROWS)
             bits = np.bitwise_count(asked[part, None] ^ words)
-            queries, places = np.divmod(np.flatnonzero(bits <= limits[part, None] + apart), len(words))
-            found.append((queries + start, places))
+            if len(near := np.flatnonzero(bits <= limits[part, None] + apart)):
+                queries, places = np.divmod(near, len(words))
+                found.append((queries + start, places))
         return _joined(found)
 
     def _apart(self, profiles: Profiles) -> Bytes:
@@ -115,10 +125,15 @@ class LexicalIndex:
     def _settled(self, profiles: Profiles, rows: _Rows, pairs: list[Pairs]) -> list[list[Overlap]]:
         """Those of the pairs that are near, by query."""
         found: list[list[Overlap]] = [[] for _ in range(len(profiles))]
-        queries, places = _distinct(*_joined(pairs), len(rows))
+        queries, places = _joined(pairs)
+        if not len(queries):
+            return found
+        queries, places = _distinct(queries, places, len(rows))
         sizes = profiles.sizes[queries] + rows.sizes(places)
         bits = np.bitwise_count(profiles.sketches[queries] ^ rows.sketches(places)).sum(axis=1, dtype=np.int64)
         is_near = bits <= sizes * ((1 - self._threshold) / (1 + self._threshold)) + 1e-3
+        if not is_near.any():
+            return found
         queries, places, sizes = queries[is_near], places[is_near], sizes[is_near]
         shared = rows.shared(profiles, queries, places)
         overlaps = shared / (sizes - shared)
@@ -191,6 +206,9 @@ class _Rows:
         wanted = (np.repeat(queries, sizes) << _QUERY_SHIFT) + grams + _GRAM_OFFSET
         is_known = known[np.minimum(known.searchsorted(wanted), len(known) - 1)] == wanted
         return np.add.reduceat(is_known, sizes.cumsum() - sizes, dtype=np.int64)
+
+
+_NONE: Pairs = (np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
 
 
 def _joined(pairs: list[Pairs]) -> Pairs:

@@ -20,7 +20,7 @@ from synthgen.dedup.prefixes import Prefixes, as_debts, as_limits
 _SIZE_BITS = 24
 _MOST_SIZE = (1 << _SIZE_BITS) - 2
 LEAST_MERGED_ROWS, _PARTS_RATIO = 32_768, 4
-_LONG_ENTRIES = 96
+_LONG_ENTRIES, _FEW_ENTRIES = 96, 4096
 _SCAN_ENTRIES = 1 << 15  # 256 kB of words: they stay in the cache from one step to the next
 Places = npt.NDArray[np.int32]
 Bytes = npt.NDArray[np.uint8]
@@ -186,7 +186,13 @@ class Postings:
     def search(self, probes: Probes) -> Iterator[Pairs]:
         """Queries and places that can be neighbours, some of them more than once."""
         starts, lengths, which = self._spans(probes)
-        asked, is_long = _as_wide(probes.words, len(self._words)), lengths >= _LONG_ENTRIES
+        if not len(starts):
+            return
+        asked = _as_wide(probes.words, len(self._words))
+        if lengths.sum() < _FEW_ENTRIES:
+            yield self._scan(probes, asked, _Spans(starts, lengths, which), _gathered)
+            return
+        is_long = lengths >= _LONG_ENTRIES
         for wanted, read in ((is_long, _joined), (~is_long, _gathered)):
             some = _Spans(starts[wanted], lengths[wanted], which[wanted])
             for part in some.parts():
