@@ -18,15 +18,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bench.dedup_data import KINDS, banking, generated_texts, messages, perturbed, spread_vectors
+from bench.dedup_data import KINDS, banking, generated_texts, messages, perturbed, real_texts, spread_vectors
 from synthgen.dedup.audit import lexical_pairs, near_pairs, similarity_of
 from synthgen.dedup.cascade import Cascade
 from synthgen.dedup.fold import as_unit
 from synthgen.dedup.grams import GramOrder
 from synthgen.dedup.index import VectorIndex
-from synthgen.dedup.lexical import LexicalIndex
 from synthgen.encoders import open_encoder
-from synthgen.quality.dedup import DedupSettings, dedup_texts
+from synthgen.quality.dedup import BATCH_ROWS, DedupSettings, dedup_texts
 from synthgen.text import form_ngrams, jaccard, normalise
 
 Vectors = npt.NDArray[np.float16]
@@ -177,6 +176,15 @@ def _row_of_index(index: Any, name: str, rows: Vectors, queries: Vectors, truth:
     return truth
 
 
+def _busy() -> str:
+    """How busy the machine is, since figures of a busy one are low: its load, and time that its host took away."""
+    import os
+
+    import psutil
+
+    return f"load {os.getloadavg()[0]:.1f}, stolen {getattr(psutil.cpu_times(), 'steal', 0.0):,.0f} s"
+
+
 def _resident_mb() -> float:
     import psutil
 
@@ -189,20 +197,20 @@ def _resident_mb() -> float:
 def measure_lexical(options: argparse.Namespace) -> None:
     count = max(options.rows)
     forms = [normalise(text) for text in generated_texts(count)]
-    index = LexicalIndex(0.7, GramOrder(forms[:20_000]))
-    before, began, step = _resident_mb(), time.process_time(), max(1, count // 10)
-    for number, form in enumerate(forms, 1):
-        profile = index.profile(form)
-        if index.nearest(profile) is None:
-            index.add(profile)
-        if number % step == 0:
+    cascade = Cascade(lexical=0.7, near=None, dimensions=1, order=GramOrder(forms[:20_000]))
+    before, began, step, kept, told = _resident_mb(), time.process_time(), max(1, count // 10), 0, 0
+    for start in range(0, count, BATCH_ROWS):
+        part = forms[start : start + BATCH_ROWS]
+        outcomes = cascade.settle(cascade.look(part), range(start, start + len(part)), None)
+        kept += sum(outcome.duplicate_of is None for outcome in outcomes)
+        if (seen := start + len(part)) - told >= step or seen == count:
             now = time.process_time()
             print(
-                f"{number:>9,} rows seen, {len(index):>9,} kept: {step / (now - began):7,.0f} rows/s,"
-                f" {_resident_mb() - before:5,.0f} MB",
+                f"{seen:>9,} rows seen, {kept:>9,} kept: {(seen - told) / (now - began):7,.0f} rows/s,"
+                f" {_resident_mb() - before:5,.0f} MB, {_busy()}",
                 flush=True,
             )
-            began = now
+            began, told = now, seen
 
 
 # --- rules ---------------------------------------------------------------------------------------------------------
@@ -300,7 +308,7 @@ def _scores(pairs: Sequence[tuple[str, str]], encoder: str) -> npt.NDArray[np.fl
 
 def measure_audit(options: argparse.Namespace) -> None:
     """Both promises by brute force, in a different order for each threshold."""
-    texts = generated_texts(max(options.rows))
+    texts = real_texts(max(options.rows))
     encoder = open_encoder(options.encoder)
     bad = 0
     for seed, threshold in enumerate(options.threshold):

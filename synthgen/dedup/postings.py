@@ -1,15 +1,15 @@
 """Grams of many texts in lists that a search can read the right part of: by gram, half and size.
 
 One list entry is a gram that can be the first one that its text shares with another: the text's place, 64 or 128 bits
-of a sketch of the grams behind it, and its budget of differing bits. A list stands in one piece, ordered by the text's size,
-so that a search reads the sizes that can match one after the other, which is far quicker than to look rows up.
+of a sketch of the grams behind it, and its budget of differing bits. A list stands in one piece, ordered by the text's
+size, so that a search reads the sizes that can match one after the other, which is far quicker than to look rows up.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -198,7 +198,7 @@ class Postings:
             for part in some.parts():
                 yield self._scan(probes, asked, part, read)
 
-    def _scan(self, probes: Probes, asked: Sequence[Words], part: _Spans, read: _Read) -> Pairs:
+    def _scan(self, probes: Probes, asked: Sequence[Words], part: _Spans, read: _Read[Any]) -> Pairs:
         bits = read(self._debts, part).copy()
         for stored, words in zip(self._words, asked, strict=True):
             bits += np.bitwise_count(read(stored, part) ^ np.repeat(words[part.which], part.lengths))
