@@ -10,6 +10,8 @@ from __future__ import annotations
 import argparse
 import random
 import resource
+import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -271,25 +273,71 @@ def _semhash(texts: Sequence[str], unit: npt.NDArray[np.float32], threshold: flo
 # --- pairs ---------------------------------------------------------------------------------------------------------
 
 
+def _minhash(one: str, other: str) -> float:
+    """What 128 permutations say of the overlap; 0 where datasketch is not installed."""
+    try:
+        from datasketch import MinHash
+    except ImportError:
+        return 0.0
+    hashes = [MinHash(128, seed=1), MinHash(128, seed=1)]
+    for made, form in zip(hashes, (one, other), strict=True):
+        made.update_batch([gram.encode("utf-8", "surrogatepass") for gram in form_ngrams(form)])
+    return float(hashes[0].jaccard(hashes[1]))
+
+
 def measure_pairs(options: argparse.Namespace) -> None:
     """Perturbed copies against different rows of the same class: what each stage calls the same."""
     chance = random.Random(7)
     rows = chance.sample([(t, label) for t, label in (*banking(), *messages()) if len(t.split()) > 3], 1500)
     good = {kind: [(t, perturbed(t, kind, chance)) for t, _ in rows[:600]] for kind in KINDS}
+    good["sent twice"] = _natural_pairs()
+    if there_and_back := _translated([t for t, _ in rows[:600]]):
+        good["translated"] = there_and_back
     by_label: dict[str, list[str]] = {}
     for text, label in (*banking(), *messages()):
         by_label.setdefault(label, []).append(text)
     bad = [(t, other) for t, label in rows if normalise(other := chance.choice(by_label[label])) != normalise(t)]
     scored = {kind: _scores(pairs, options.encoder) for kind, pairs in {**good, "different rows": bad}.items()}
-    print(f"encoder {options.encoder}; recall by kind of copy, share of different rows called the same")
-    print(f"{'rule':28}" + "".join(f"{kind:>16}" for kind in scored))
-    rules = {"exact": (2.0, 2.0)}
-    rules |= {f"lexical >= {j}": (j, 2.0) for j in (0.5, 0.6, 0.7, 0.8)}
-    rules |= {f"cosine >= {t}": (2.0, t) for t in (0.8, 0.85, 0.9, 0.95, 0.98)}
-    rules |= {f"lexical 0.7 or cosine {t}": (0.7, t) for t in (0.9, 0.95)}
-    for name, (lexical, near) in rules.items():
-        shares = [np.mean((s[:, 0] == 1) | (s[:, 1] >= lexical) | (s[:, 2] >= near)) for s in scored.values()]
-        print(f"{name:28}" + "".join(f"{share:16.4f}" for share in shares))
+    print(f"encoder {options.encoder}; recall by kind of copy, share of different rows called the same, precision")
+    print(f"{'rule':28}" + "".join(f"{kind:>16}" for kind in (*scored, "precision")))
+    rules = {"exact": (2.0, 2.0, 2.0)}
+    rules |= {f"lexical >= {j}": (j, 2.0, 2.0) for j in (0.5, 0.6, 0.7, 0.8)}
+    rules |= {f"MinHash-128 >= {j}": (2.0, 2.0, j) for j in (0.6, 0.7)}
+    rules |= {f"cosine >= {t}": (2.0, t, 2.0) for t in (0.8, 0.85, 0.9, 0.95, 0.98)}
+    rules |= {f"lexical 0.7 or cosine {t}": (0.7, t, 2.0) for t in (0.9, 0.95)}
+    for name, (lexical, near, minhash) in rules.items():
+        called = {
+            kind: (s[:, 0] == 1) | (s[:, 1] >= lexical) | (s[:, 2] >= near) | (s[:, 3] >= minhash)
+            for kind, s in scored.items()
+        }
+        wrong = called["different rows"].sum()
+        right = sum(same.sum() for kind, same in called.items() if kind != "different rows")
+        shares = [float(same.mean()) for same in called.values()]
+        print(f"{name:28}" + "".join(f"{share:16.4f}" for share in (*shares, right / max(1, right + wrong))))
+
+
+def _natural_pairs() -> list[tuple[str, str]]:
+    """Messages that were sent more than once, as they stand in the data."""
+    first: dict[str, str] = {}
+    return [(first[text], text) for text, _ in messages() if first.setdefault(text, text) is not text]
+
+
+def _translated(texts: Sequence[str]) -> list[tuple[str, str]]:
+    """Paraphrases by Apertium, English to Spanish and back; none where it is not installed."""
+    if shutil.which("apertium") is None or "eng-spa" not in subprocess.check_output(["apertium", "-l"], text=True):
+        return []
+    there = _apertium(list(texts), "eng-spa")
+    return [
+        (text, back)
+        for text, back in zip(texts, _apertium(there, "spa-eng"), strict=True)
+        if normalise(text) != normalise(back)
+    ]
+
+
+def _apertium(texts: list[str], mode: str) -> list[str]:
+    lines = "\n".join(" ".join(text.split()) + " ." for text in texts)
+    said = subprocess.run(["apertium", "-u", mode], input=lines, capture_output=True, text=True, check=True).stdout
+    return [line.removesuffix(".").strip() for line in said.splitlines()]
 
 
 def _scores(pairs: Sequence[tuple[str, str]], encoder: str) -> npt.NDArray[np.float64]:
@@ -297,7 +345,7 @@ def _scores(pairs: Sequence[tuple[str, str]], encoder: str) -> npt.NDArray[np.fl
     forms = [(normalise(a), normalise(b)) for a, b in pairs]
     return np.array(
         [
-            [a == b, jaccard(form_ngrams(a), form_ngrams(b)), cosine]
+            [a == b, jaccard(form_ngrams(a), form_ngrams(b)), cosine, _minhash(a, b)]
             for (a, b), cosine in zip(forms, np.einsum("ij,ij->i", one, other), strict=True)
         ]
     )
