@@ -40,7 +40,7 @@ def brute_force(kept: list[str], text: str, threshold: float) -> list[tuple[int,
 
 
 @given(seed=st.integers(0, 100_000), threshold=st.sampled_from(THRESHOLDS), ranked=st.integers(0, 30))
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=50)
 def test_lexical_index_finds_what_brute_force_finds(seed: int, threshold: float, ranked: int) -> None:
     """All of them, in order, with the very overlap, whatever texts the grams were ranked by."""
     texts = texts_of(seed, 60)
