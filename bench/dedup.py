@@ -10,6 +10,8 @@ from __future__ import annotations
 import argparse
 import random
 import resource
+import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,15 +20,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bench.dedup_data import KINDS, banking, generated_texts, messages, perturbed, spread_vectors
+from bench.dedup_data import KINDS, banking, generated_texts, messages, perturbed, real_texts, spread_vectors
 from synthgen.dedup.audit import lexical_pairs, near_pairs, similarity_of
 from synthgen.dedup.cascade import Cascade
 from synthgen.dedup.fold import as_unit
 from synthgen.dedup.grams import GramOrder
 from synthgen.dedup.index import VectorIndex
-from synthgen.dedup.lexical import LexicalIndex
 from synthgen.encoders import open_encoder
-from synthgen.quality.dedup import DedupSettings, dedup_texts
+from synthgen.quality.dedup import BATCH_ROWS, DedupSettings, dedup_texts
 from synthgen.text import form_ngrams, jaccard, normalise
 
 Vectors = npt.NDArray[np.float16]
@@ -177,6 +178,15 @@ def _row_of_index(index: Any, name: str, rows: Vectors, queries: Vectors, truth:
     return truth
 
 
+def _busy() -> str:
+    """How busy the machine is, since figures of a busy one are low: its load, and time that its host took away."""
+    import os
+
+    import psutil
+
+    return f"load {os.getloadavg()[0]:.1f}, stolen {getattr(psutil.cpu_times(), 'steal', 0.0):,.0f} s"
+
+
 def _resident_mb() -> float:
     import psutil
 
@@ -189,51 +199,59 @@ def _resident_mb() -> float:
 def measure_lexical(options: argparse.Namespace) -> None:
     count = max(options.rows)
     forms = [normalise(text) for text in generated_texts(count)]
-    index = LexicalIndex(0.7, GramOrder(forms[:20_000]))
-    before, began, step = _resident_mb(), time.process_time(), max(1, count // 10)
-    for number, form in enumerate(forms, 1):
-        profile = index.profile(form)
-        if index.nearest(profile) is None:
-            index.add(profile)
-        if number % step == 0:
+    cascade = Cascade(lexical=0.7, near=None, dimensions=1, order=GramOrder(forms[:20_000]))
+    before, began, step, kept, told = _resident_mb(), time.process_time(), max(1, count // 10), 0, 0
+    for start in range(0, count, BATCH_ROWS):
+        part = forms[start : start + BATCH_ROWS]
+        outcomes = cascade.settle(cascade.look(part), range(start, start + len(part)), None)
+        kept += sum(outcome.duplicate_of is None for outcome in outcomes)
+        if (seen := start + len(part)) - told >= step or seen == count:
             now = time.process_time()
             print(
-                f"{number:>9,} rows seen, {len(index):>9,} kept: {step / (now - began):7,.0f} rows/s,"
-                f" {_resident_mb() - before:5,.0f} MB",
+                f"{seen:>9,} rows seen, {kept:>9,} kept: {(seen - told) / (now - began):7,.0f} rows/s,"
+                f" {_resident_mb() - before:5,.0f} MB, {_busy()}",
                 flush=True,
             )
-            began = now
+            began, told = now, seen
 
 
 # --- rules ---------------------------------------------------------------------------------------------------------
 
 
 def measure_rules(options: argparse.Namespace) -> None:
-    texts = [text for text, _ in banking()]
-    vectors = np.load(options.vectors).astype(np.float16) if options.vectors else encoded(texts, options.encoder)
+    sets = {"banking77": [text for text, _ in banking()]}
+    if not options.vectors:  # these are banking77's
+        sets["sms_spam"] = [text for text, _ in messages()]
+    for name, texts in sets.items():
+        vectors = np.load(options.vectors).astype(np.float16) if options.vectors else encoded(texts, options.encoder)
+        for threshold in options.threshold:
+            _compare_rules(name, texts, vectors, threshold)
+
+
+def _compare_rules(data: str, texts: Sequence[str], vectors: Vectors, threshold: float) -> None:
     unit = as_unit(vectors).astype(np.float32)
-    for threshold in options.threshold:
-        pairs = list(near_pairs(vectors, threshold))
-        rules: dict[str, Callable[[], list[int]]] = {
-            "near any earlier row": lambda t=threshold: _never_second(vectors, t),  # type: ignore[misc]
-            "ours": lambda t=threshold: _ours(vectors, t),  # type: ignore[misc]
-            "semhash": lambda t=threshold: _semhash(texts, unit, t),  # type: ignore[misc]
-        }
-        for name, rule in rules.items():
-            began = time.perf_counter()
-            try:
-                kept = set(rule())
-            except ImportError:
-                print(f"{threshold}  {name:22} not installed")
-                continue
-            took_s = time.perf_counter() - began
-            left = sum(a in kept and b in kept for a, b, _ in pairs)
-            witnessed = {b for a, b, _ in pairs if a in kept} | {a for a, b, _ in pairs if b in kept}
-            lost = len(set(range(len(texts))) - kept - witnessed)
-            print(
-                f"{threshold}  {name:22} kept {len(kept):6,}  pairs left {left:4,}  "
-                f"gone without a witness {lost:5,}  {took_s:5.2f} s"
-            )
+    pairs = list(near_pairs(vectors, threshold))
+    rules: dict[str, Callable[[], list[int]]] = {
+        "near any earlier row": lambda: _never_second(vectors, threshold),
+        "ours": lambda: _ours(vectors, threshold),
+        "semhash": lambda: _semhash(texts, unit, threshold),
+    }
+    for name, rule in rules.items():
+        began = time.perf_counter()
+        try:
+            kept = set(rule())
+        except ImportError:
+            print(f"{data}  {threshold}  {name:22} not installed")
+            continue
+        took_s = time.perf_counter() - began
+        left = sum(a in kept and b in kept for a, b, _ in pairs)
+        witnessed = {b for a, b, _ in pairs if a in kept} | {a for a, b, _ in pairs if b in kept}
+        lost = len(set(range(len(texts))) - kept - witnessed)
+        print(
+            f"{data}  {threshold}  {name:22} kept {len(kept):6,}  pairs left {left:4,}  "
+            f"gone without a witness {lost:5,}  {took_s:5.2f} s",
+            flush=True,
+        )
 
 
 def _never_second(vectors: Vectors, threshold: float) -> list[int]:
@@ -263,25 +281,71 @@ def _semhash(texts: Sequence[str], unit: npt.NDArray[np.float32], threshold: flo
 # --- pairs ---------------------------------------------------------------------------------------------------------
 
 
+def _minhash(one: str, other: str) -> float:
+    """What 128 permutations say of the overlap; 0 where datasketch is not installed."""
+    try:
+        from datasketch import MinHash
+    except ImportError:
+        return 0.0
+    hashes = [MinHash(128, seed=1), MinHash(128, seed=1)]
+    for made, form in zip(hashes, (one, other), strict=True):
+        made.update_batch([gram.encode("utf-8", "surrogatepass") for gram in form_ngrams(form)])
+    return float(hashes[0].jaccard(hashes[1]))
+
+
 def measure_pairs(options: argparse.Namespace) -> None:
     """Perturbed copies against different rows of the same class: what each stage calls the same."""
     chance = random.Random(7)
     rows = chance.sample([(t, label) for t, label in (*banking(), *messages()) if len(t.split()) > 3], 1500)
     good = {kind: [(t, perturbed(t, kind, chance)) for t, _ in rows[:600]] for kind in KINDS}
+    good["sent twice"] = _natural_pairs()
+    if there_and_back := _translated([t for t, _ in rows[:600]]):
+        good["translated"] = there_and_back
     by_label: dict[str, list[str]] = {}
     for text, label in (*banking(), *messages()):
         by_label.setdefault(label, []).append(text)
     bad = [(t, other) for t, label in rows if normalise(other := chance.choice(by_label[label])) != normalise(t)]
     scored = {kind: _scores(pairs, options.encoder) for kind, pairs in {**good, "different rows": bad}.items()}
-    print(f"encoder {options.encoder}; recall by kind of copy, share of different rows called the same")
-    print(f"{'rule':28}" + "".join(f"{kind:>16}" for kind in scored))
-    rules = {"exact": (2.0, 2.0)}
-    rules |= {f"lexical >= {j}": (j, 2.0) for j in (0.5, 0.6, 0.7, 0.8)}
-    rules |= {f"cosine >= {t}": (2.0, t) for t in (0.8, 0.85, 0.9, 0.95, 0.98)}
-    rules |= {f"lexical 0.7 or cosine {t}": (0.7, t) for t in (0.9, 0.95)}
-    for name, (lexical, near) in rules.items():
-        shares = [np.mean((s[:, 0] == 1) | (s[:, 1] >= lexical) | (s[:, 2] >= near)) for s in scored.values()]
-        print(f"{name:28}" + "".join(f"{share:16.4f}" for share in shares))
+    print(f"encoder {options.encoder}; recall by kind of copy, share of different rows called the same, precision")
+    print(f"{'rule':28}" + "".join(f"{kind:>16}" for kind in (*scored, "precision")))
+    rules = {"exact": (2.0, 2.0, 2.0)}
+    rules |= {f"lexical >= {j}": (j, 2.0, 2.0) for j in (0.5, 0.6, 0.7, 0.8)}
+    rules |= {f"MinHash-128 >= {j}": (2.0, 2.0, j) for j in (0.6, 0.7)}
+    rules |= {f"cosine >= {t}": (2.0, t, 2.0) for t in (0.8, 0.85, 0.9, 0.95, 0.98)}
+    rules |= {f"lexical 0.7 or cosine {t}": (0.7, t, 2.0) for t in (0.9, 0.95)}
+    for name, (lexical, near, minhash) in rules.items():
+        called = {
+            kind: (s[:, 0] == 1) | (s[:, 1] >= lexical) | (s[:, 2] >= near) | (s[:, 3] >= minhash)
+            for kind, s in scored.items()
+        }
+        wrong = called["different rows"].sum()
+        right = sum(same.sum() for kind, same in called.items() if kind != "different rows")
+        shares = [float(same.mean()) for same in called.values()]
+        print(f"{name:28}" + "".join(f"{share:16.4f}" for share in (*shares, right / max(1, right + wrong))))
+
+
+def _natural_pairs() -> list[tuple[str, str]]:
+    """Messages that were sent more than once, as they stand in the data."""
+    first: dict[str, str] = {}
+    return [(first[text], text) for text, _ in messages() if first.setdefault(text, text) is not text]
+
+
+def _translated(texts: Sequence[str]) -> list[tuple[str, str]]:
+    """Paraphrases by Apertium, English to Spanish and back; none where it is not installed."""
+    if shutil.which("apertium") is None or "eng-spa" not in subprocess.check_output(["apertium", "-l"], text=True):
+        return []
+    there = _apertium(list(texts), "eng-spa")
+    return [
+        (text, back)
+        for text, back in zip(texts, _apertium(there, "spa-eng"), strict=True)
+        if normalise(text) != normalise(back)
+    ]
+
+
+def _apertium(texts: list[str], mode: str) -> list[str]:
+    lines = "\n".join(" ".join(text.split()) + " ." for text in texts)
+    said = subprocess.run(["apertium", "-u", mode], input=lines, capture_output=True, text=True, check=True).stdout
+    return [line.removesuffix(".").strip() for line in said.splitlines()]
 
 
 def _scores(pairs: Sequence[tuple[str, str]], encoder: str) -> npt.NDArray[np.float64]:
@@ -289,7 +353,7 @@ def _scores(pairs: Sequence[tuple[str, str]], encoder: str) -> npt.NDArray[np.fl
     forms = [(normalise(a), normalise(b)) for a, b in pairs]
     return np.array(
         [
-            [a == b, jaccard(form_ngrams(a), form_ngrams(b)), cosine]
+            [a == b, jaccard(form_ngrams(a), form_ngrams(b)), cosine, _minhash(a, b)]
             for (a, b), cosine in zip(forms, np.einsum("ij,ij->i", one, other), strict=True)
         ]
     )
@@ -300,7 +364,7 @@ def _scores(pairs: Sequence[tuple[str, str]], encoder: str) -> npt.NDArray[np.fl
 
 def measure_audit(options: argparse.Namespace) -> None:
     """Both promises by brute force, in a different order for each threshold."""
-    texts = generated_texts(max(options.rows))
+    texts = real_texts(max(options.rows))
     encoder = open_encoder(options.encoder)
     bad = 0
     for seed, threshold in enumerate(options.threshold):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -25,6 +26,27 @@ def messages() -> list[tuple[str, str]]:
     """Text and class of the SMS."""
     lines = (DATA / "sms_spam/SMSSpamCollection").read_text(encoding="utf-8").splitlines()
     return [(text, label) for label, text in (line.split("\t", 1) for line in lines)]
+
+
+def real_texts(count: int, *, seed: int = 1) -> list[str]:
+    """All the real texts, in five languages, and as many perturbed copies of them as make up the number."""
+    texts = [text for text, _ in (*banking(), *messages())]
+    with (DATA / "banking77/test.csv").open(encoding="utf-8") as file:
+        texts += [row["text"] for row in csv.DictReader(file)]
+    for language in ("en", "es", "fr", "de"):
+        with (DATA / f"msbot_lu/{language}.tsv").open(encoding="utf-8") as file:
+            texts += [row["text"] for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)]
+    with (DATA / "self_instruct/seed_tasks.jsonl").open(encoding="utf-8") as file:
+        texts += [json.loads(line)["instruction"] for line in file]
+    texts = [text for text in texts if text.strip()]
+    chance, real = random.Random(seed), len(texts)
+    while len(texts) < count:
+        copy = texts[chance.randrange(real)]
+        for _ in range(chance.randrange(1, 6)):
+            copy = perturbed(copy, chance.choice(KINDS), chance) or copy
+        texts.append(copy)
+    chance.shuffle(texts)
+    return texts[:count]
 
 
 def generated_texts(count: int, *, seed: int = 1) -> list[str]:

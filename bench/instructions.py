@@ -38,6 +38,7 @@ from synthgen.text import normalise
 
 SEEDS = DATA / "self_instruct/seed_tasks.jsonl"
 PLACES = 64
+BATCH = 1024
 PATIENCE_S = 3600.0
 LEXICAL = 0.7
 
@@ -93,9 +94,11 @@ def repeats(texts: list[str]) -> int:
     """Texts whose letters overlap an earlier one's by the threshold."""
     forms = [normalise(text) for text in texts]
     index, found = LexicalIndex(LEXICAL, GramOrder(forms)), 0
-    for profile in map(index.profile, forms):
-        found += bool(index.close(profile))
-        index.add(profile)
+    for start in range(0, len(forms), BATCH):
+        profiles = index.profiles(forms[start : start + BATCH])
+        close = zip(index.close_each(profiles), index.among(profiles), strict=True)
+        found += sum(bool(before or beside) for before, beside in close)
+        index.add(profiles)
     return found
 
 

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from synthgen.dedup.fold import SCAN_ERROR, as_unit
-from synthgen.dedup.grams import GramOrder, Profile
+from synthgen.dedup.grams import GramOrder, Profiles
 from synthgen.dedup.index import VectorIndex, cosine
-from synthgen.dedup.lexical import LexicalIndex
+from synthgen.dedup.lexical import LexicalIndex, Overlap
 
 Vectors = npt.NDArray[np.float16]
 _LEAST = 0.05
@@ -56,13 +56,13 @@ class Looked(NamedTuple):
 
     Attributes:
         forms: Normal forms.
-        profiles: Their grams, or None each.
+        profiles: Their grams, or None where they do not count.
         found: The nearest rows by the cheap stages, at most one a stage.
         needs_vector: Which rows the cheap stages did not settle.
     """
 
     forms: Sequence[str]
-    profiles: Sequence[Profile | None]
+    profiles: Profiles | None
     found: Sequence[list[Found]]
     needs_vector: list[bool]
 
@@ -74,25 +74,31 @@ class _Pool:
         self.name, self._forms, self._lexical, self._near = name, forms, lexical, near
         self._numbers, self._vector_numbers = array("q"), array("q")
 
-    def add(self, number: int, form: str, profile: Profile | None) -> None:
-        self._forms.setdefault(_digest(form), number)
-        if self._lexical is not None and profile is not None:
-            self._lexical.add(profile)
-            self._numbers.append(number)
+    def add(self, numbers: Sequence[int], forms: Sequence[str], profiles: Profiles | None) -> None:
+        for number, form in zip(numbers, forms, strict=True):
+            self._forms.setdefault(_digest(form), number)
+        if self._lexical is not None and profiles is not None:
+            self._lexical.add(profiles)
+            self._numbers.extend(numbers)
 
     def add_vectors(self, numbers: Sequence[int], vectors: Vectors) -> None:
         if self._near is not None and len(numbers):
             self._near.add(vectors)
             self._vector_numbers.extend(numbers)
 
-    def by_text(self, form: str, profile: Profile | None) -> list[Found]:
-        number = self._forms.get(_digest(form))
-        if number is not None:
-            return [Found(1.0, self.name, number, "exact")]
-        if self._lexical is None or profile is None:
-            return []
-        overlap = self._lexical.nearest(profile)
-        return [] if overlap is None else [Found(overlap.jaccard, self.name, self._numbers[overlap.place], "lexical")]
+    def by_text(self, forms: Sequence[str], profiles: Profiles | None) -> list[list[Found]]:
+        """The nearest row to each, if any: by its form, else by its letters."""
+        places = [self._forms.get(_digest(form)) for form in forms]
+        found = [[] if place is None else [Found(1.0, self.name, place, "exact")] for place in places]
+        if self._lexical is not None and profiles is not None:
+            new = [row for row, place in enumerate(places) if place is None]
+            for row, overlaps in zip(new, self._lexical.close_each(profiles.take(new)), strict=True):
+                found[row] = [Found(o.jaccard, self.name, self._numbers[o.place], "lexical") for o in overlaps[:1]]
+        return found
+
+    def among(self, profiles: Profiles) -> list[list[Overlap]]:
+        """For each row of a batch, the earlier ones of it that are near by letters."""
+        return [] if self._lexical is None else self._lexical.among(profiles)
 
     def by_vector(self, vectors: Vectors) -> list[Found | None]:
         if self._near is None:
@@ -132,18 +138,15 @@ class Cascade:
             forms: Their normal forms.
             vectors: One each, or None where embeddings do not count.
         """
-        for number, form in enumerate(forms, first):
-            self._against.add(number, form, self._profile(form))
+        self._against.add(range(first, first + len(forms)), forms, self._profiles(forms))
         if vectors is not None:
             self._against.add_vectors(range(first, first + len(forms)), vectors)
 
     def look(self, forms: Sequence[str]) -> Looked:
         """Compare the next batch by its letters with the rows that were there before it."""
-        profiles = [self._profile(form) for form in forms]
-        found = [
-            self._against.by_text(form, profile) + self._kept.by_text(form, profile)
-            for form, profile in zip(forms, profiles, strict=True)
-        ]
+        profiles = self._profiles(forms)
+        pools = [pool.by_text(forms, profiles) for pool in (self._against, self._kept)]
+        found = [against + kept for against, kept in zip(*pools, strict=True)]
         needs = [self._near_floor is not None and not any(map(self._is_same, row)) for row in found]
         return Looked(forms, profiles, found, needs)
 
@@ -163,18 +166,21 @@ class Cascade:
                 for place, nearest in zip(places, pool.by_vector(vectors), strict=True):
                     found[place] += [] if nearest is None else [nearest]
             among = self._near_pairs(places, vectors)
-        batch = self._pool("kept", has_vectors=False)
+        alike = self._alike(looked)
+        first: dict[str, int] = {}
         outcomes: list[Outcome] = []
-        for place, (form, profile) in enumerate(zip(looked.forms, looked.profiles, strict=True)):
-            near = [
-                Found(similarity, "kept", numbers[other], "near")
-                for other, similarity in among.get(place, ())
+        for place, form in enumerate(looked.forms):
+            within = [
+                Found(similarity, "kept", numbers[other], stage)
+                for stage, pairs in (("lexical", alike), ("near", among))
+                for other, similarity in pairs.get(place, ())
                 if outcomes[other].duplicate_of is None
             ]
-            outcome = self._outcome(found[place] + batch.by_text(form, profile) + near)
+            same = [Found(1.0, "kept", numbers[first[form]], "exact")] if form in first else []
+            outcome = self._outcome(found[place] + same + within)
             outcomes.append(outcome)
             if outcome.duplicate_of is None:
-                batch.add(numbers[place], form, profile)
+                first[form] = place
         self._keep(looked, numbers, vectors, places, outcomes)
         return outcomes
 
@@ -182,9 +188,9 @@ class Cascade:
         self, looked: Looked, numbers: Sequence[int], vectors: Vectors | None, places: list[int],
         outcomes: list[Outcome],
     ) -> None:  # fmt: skip
-        for place, outcome in enumerate(outcomes):
-            if outcome.duplicate_of is None:
-                self._kept.add(numbers[place], looked.forms[place], looked.profiles[place])
+        new = [place for place, outcome in enumerate(outcomes) if outcome.duplicate_of is None]
+        profiles = None if looked.profiles is None else looked.profiles.take(new)
+        self._kept.add([numbers[place] for place in new], [looked.forms[place] for place in new], profiles)
         if vectors is not None:
             is_kept = [outcomes[place].duplicate_of is None for place in places]
             kept = [numbers[place] for place, keep in zip(places, is_kept, strict=True) if keep]
@@ -215,13 +221,18 @@ class Cascade:
                 pairs.setdefault(places[i], []).append((places[j], similarity))
         return pairs
 
-    def _profile(self, form: str) -> Profile | None:
-        return None if self._lexical_floor is None else self._order.profile(form)
+    def _alike(self, looked: Looked) -> dict[int, list[Overlap]]:
+        """For each row of a batch, the earlier ones of it that are near by letters."""
+        if looked.profiles is None:
+            return {}
+        return {place: close for place, close in enumerate(self._kept.among(looked.profiles)) if close}
 
-    def _pool(self, name: str, *, has_vectors: bool = True) -> _Pool:
+    def _profiles(self, forms: Sequence[str]) -> Profiles | None:
+        return None if self._lexical_floor is None else self._order.profiles(forms)
+
+    def _pool(self, name: str) -> _Pool:
         lexical = None if self._lexical_floor is None else LexicalIndex(self._lexical_floor, self._order)
-        has_vectors = has_vectors and self._near_floor is not None
-        near = VectorIndex(self._dimensions, self._near_floor) if has_vectors and self._near_floor else None
+        near = None if self._near_floor is None else VectorIndex(self._dimensions, self._near_floor)
         return _Pool(name, {}, lexical, near)
 
 

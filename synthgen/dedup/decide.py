@@ -105,19 +105,28 @@ class Deduplicator:
 
         Within a stage the test rows come first: a row that is near both is leakage.
         """
-        form = normalise(candidate.text)
+        return self.judge_texts_each([candidate])[0]
+
+    def judge_texts_each(self, candidates: Sequence[Candidate]) -> list[Verdict]:
+        """As `judge_texts`, for many at once: much quicker."""
+        forms = [normalise(candidate.text) for candidate in candidates]
+        verdicts = [self._judge_form(*pair) for pair in zip(candidates, forms, strict=True)]
+        profiles = None
+        left = [place for place, verdict in enumerate(verdicts) if verdict.rejection is None]
+        for pool, reason in self._static_pools() if left else ():
+            profiles = profiles or pool.profiles([forms[place] for place in left])  # for both: they share their order
+            for place, matches in zip(left, pool.lexical_each(profiles, len(left)), strict=True):
+                before = verdicts[place]
+                if before.rejection is None:
+                    found = self._first(pool, matches, "lexical", pool.stages.lexical, candidates[place], reason)
+                    verdicts[place] = found if found.rejection else Verdict(contrast=before.contrast or found.contrast)
+        return verdicts
+
+    def _judge_form(self, candidate: Candidate, form: str) -> Verdict:
         for pool, reason in self._static_pools():
             if (found := pool.exact(form)) is not None:
                 return Verdict(_rejection(pool, found, "exact", 1.0, candidate, reason))
-        contrast, profile = None, None
-        for pool, reason in self._static_pools():
-            profile = profile or pool.profile(form)  # one for both: they share their grams' order
-            matches = pool.lexical(profile)
-            verdict = self._first(pool, matches, "lexical", pool.stages.lexical, candidate, reason)
-            if verdict.rejection is not None:
-                return verdict
-            contrast = contrast or verdict.contrast
-        return Verdict(contrast=contrast)
+        return Verdict()
 
     def judge_vectors(self, candidate: Candidate, vector: Vector | None) -> Verdict:
         """The embedding stage against the real and test rows."""
@@ -140,7 +149,7 @@ class Deduplicator:
         form = normalise(candidate.text)
         if (found := pool.exact(form)) is not None:
             return Verdict(_rejection(pool, found, "exact", 1.0, candidate, _repeats))
-        matches = pool.lexical(pool.profile(form))
+        matches = pool.lexical_each(pool.profiles([form]), 1)[0]
         lexical = self._first(pool, matches, "lexical", pool.stages.lexical, candidate, _repeats)
         if lexical.rejection is not None:
             return lexical

@@ -2,33 +2,60 @@
 
 Owns the numbering. A gram has one number and a number one gram, so equal numbers are equal grams: there is no hash to
 collide. The order of the numbers decides how fast a search is and never what it finds.
+
+Grams are counted as `text.form_ngrams` counts them, for many texts at once: three characters packed in one number.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from functools import reduce
-from operator import xor
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
-from synthgen.text import form_ngrams
+import numpy as np
+import numpy.typing as npt
 
-SKETCH_BITS = 256
-_MIX, _MASK = 0x9E3779B97F4A7C15, (1 << 64) - 1
+SKETCH_WORDS = 4
+_MIX = np.uint64(0x9E3779B97F4A7C15)
+_CHARACTER_BITS = 21
+_EMPTY = "  \U0010ffff"  # an empty text is one gram, two spaces, which no other text in normal form has
+_MOST_CHARACTERS = 1 << 20  # at once: 40 bytes each
+_SHIFT, _OFFSET = 34, 1 << 33
+
+Words = npt.NDArray[np.uint64]
+Integers = npt.NDArray[np.int64]
+Numbers = npt.NDArray[np.int32]
 
 
-class Profile(NamedTuple):
-    """A text's character 3-grams.
+@dataclass(frozen=True, slots=True)
+class Profiles:
+    """The character 3-grams of texts.
 
     Attributes:
-        grams: Their numbers, ascending, which is the rarest first.
-        sketch: One bit for each gram, drawn by its number; grams on the same bit cancel out. Two sets differ in at
-            least as many grams as their sketches in bits.
+        grams: Their numbers, text after text, ascending within each, which is the rarest first.
+        starts: Where each text's begin, and the end of the last: shape (n + 1,).
+        sketches: One bit for each gram of a text, drawn by its number; grams on the same bit cancel out. Two sets
+            differ in at least as many grams as their sketches in bits. Shape (n, 4).
     """
 
-    grams: list[int]
-    sketch: int
+    grams: Numbers
+    starts: Integers
+    sketches: Words
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    @property
+    def sizes(self) -> Integers:
+        """How many grams each has."""
+        return np.diff(self.starts)
+
+    def take(self, places: npt.NDArray[np.integer] | Sequence[int]) -> Profiles:
+        """Those of the texts at `places`, in that order."""
+        wanted = np.asarray(places, dtype=np.int64)
+        sizes = self.sizes[wanted]
+        grams = self.grams[spans(self.starts[wanted], sizes)]
+        return Profiles(grams, _starts(sizes), self.sketches[wanted])
 
 
 class GramOrder:
@@ -40,33 +67,111 @@ class GramOrder:
     """
 
     def __init__(self, forms: Iterable[str] = ()) -> None:
-        counts: Counter[str] = Counter()
-        for form in forms:
-            counts.update(form_ngrams(form))
-        ranked = sorted(counts, key=lambda gram: (counts[gram], gram))
-        self._numbers = {gram: number for number, gram in enumerate(ranked)}
-        self._bits = {number: _bit(number) for number in self._numbers.values()}
+        counts: Counter[int] = Counter()
+        for part in _parts(list(forms)):
+            codes, rows = _codes(part)
+            distinct, first = np.unique(codes, return_inverse=True)
+            held = np.unique(first * len(part) + rows) // len(part)
+            counts.update(dict(zip(distinct.tolist(), np.bincount(held).tolist(), strict=True)))
+        ranked = sorted(counts, key=lambda code: (counts[code], code))
+        self._numbers = {code: number for number, code in enumerate(ranked)}
         self._next = -1
 
     def __len__(self) -> int:
         return len(self._numbers)
 
-    def profile(self, form: str) -> Profile:
-        """The grams of a text in normal form. Numbers those that are new."""
-        numbers = self._numbers
-        try:
-            grams = [numbers[gram] for gram in form_ngrams(form)]
-        except KeyError:
-            grams = [numbers[gram] if gram in numbers else self._number(gram) for gram in form_ngrams(form)]
-        grams.sort()
-        return Profile(grams, reduce(xor, map(self._bits.__getitem__, grams)))
+    def profiles(self, forms: Sequence[str]) -> Profiles:
+        """The grams of texts in normal form. Numbers those that are new."""
+        parts = [self._profiles(part) for part in _parts(forms)]
+        if len(parts) == 1:
+            return parts[0]
+        sizes = np.concatenate([np.empty(0, dtype=np.int64), *(part.sizes for part in parts)])
+        grams = np.concatenate([np.empty(0, dtype=np.int32), *(part.grams for part in parts)])
+        none = np.empty((0, SKETCH_WORDS), dtype=np.uint64)
+        return Profiles(grams, _starts(sizes), np.concatenate([none, *(part.sketches for part in parts)]))
 
-    def _number(self, gram: str) -> int:
+    def _profiles(self, forms: Sequence[str]) -> Profiles:
+        codes, rows = _codes(forms)
+        if len(forms) > 1:
+            distinct, which = np.unique(codes, return_inverse=True)
+            numbers = self._numbered(distinct)[which]
+        else:
+            numbers = self._numbered(codes)
+        keys = (rows << _SHIFT) + (numbers + _OFFSET)
+        keys.sort()
+        is_first = np.ones(len(keys), dtype=bool)
+        np.not_equal(keys[1:], keys[:-1], out=is_first[1:])
+        keys = keys[is_first]
+        grams = ((keys & ((1 << _SHIFT) - 1)) - _OFFSET).astype(np.int32)
+        starts = _starts(np.bincount(keys >> _SHIFT, minlength=len(forms)))
+        return Profiles(grams, starts, sketches(grams, starts))
+
+    def _numbered(self, codes: Integers) -> Integers:
+        known = self._numbers
+        found = [known.get(code) for code in codes.tolist()]
+        if None in found:
+            found = [known[code] if code in known else self._number(code) for code in codes.tolist()]
+        return np.array(found, dtype=np.int64)
+
+    def _number(self, code: int) -> int:
         number = self._next
         self._next -= 1
-        self._numbers[gram], self._bits[number] = number, _bit(number)
+        self._numbers[code] = number
         return number
 
 
-def _bit(number: int) -> int:
-    return 1 << (((number * _MIX) & _MASK) >> 56)
+def gram_bits(grams: Numbers) -> tuple[Words, npt.NDArray[np.bool_]]:
+    """Each gram's bit of a word, and in which of two words it stands: a sketch folded to 128 bits."""
+    places = gram_places(grams)
+    return np.uint64(1) << (places & np.uint64(63)), (places & np.uint64(64)) > 0
+
+
+def folded(profiles: Profiles) -> Words:
+    """The sketches in 64 bits."""
+    return np.asarray(np.bitwise_xor.reduce(profiles.sketches, axis=1))
+
+
+def gram_places(grams: Numbers) -> Words:
+    """The bit of a sketch that each gram stands on, 0 to 255."""
+    return (grams.astype(np.int64).astype(np.uint64) * _MIX) >> np.uint64(56)
+
+
+def spans(starts: Integers, lengths: Integers) -> Integers:
+    """Numbers from each start on, as many as each length says, one after the other."""
+    ends = lengths.cumsum()
+    total = int(ends[-1]) if len(ends) else 0
+    return np.arange(total) + np.repeat(starts - (ends - lengths), lengths)
+
+
+def sketches(grams: Numbers, starts: Integers) -> Words:
+    """The sketches of texts with at least one gram each."""
+    places = gram_places(grams)
+    words, bits = places >> np.uint64(6), np.uint64(1) << (places & np.uint64(63))
+    columns = [np.bitwise_xor.reduceat(np.where(words == word, bits, 0), starts[:-1]) for word in range(SKETCH_WORDS)]
+    return np.stack(columns, axis=1)
+
+
+def _codes(forms: Sequence[str]) -> tuple[Integers, Integers]:
+    """The grams of each text with repeats, as numbers that are unlike for unlike grams, and whose they are."""
+    padded = [f" {form} " if form else _EMPTY for form in forms]
+    rows = np.repeat(np.arange(len(padded)), np.fromiter(map(len, padded), dtype=np.int64, count=len(padded)))
+    signs = np.frombuffer("".join(padded).encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(np.int64)
+    codes = (signs[:-2] << (2 * _CHARACTER_BITS)) | (signs[1:-1] << _CHARACTER_BITS) | signs[2:]
+    is_within = rows[:-2] == rows[2:]
+    return codes[is_within], rows[:-2][is_within]
+
+
+def _parts(forms: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Runs of texts of at most about a million characters, so that long texts do not need gigabytes."""
+    start = room = 0
+    for place, form in enumerate(forms):
+        room += len(form) + 2
+        if room > _MOST_CHARACTERS and place > start:
+            yield forms[start:place]
+            start, room = place, len(form) + 2
+    if start < len(forms):
+        yield forms[start:]
+
+
+def _starts(sizes: Integers) -> Integers:
+    return np.concatenate([np.zeros(1, dtype=np.int64), np.asarray(sizes, dtype=np.int64).cumsum()])

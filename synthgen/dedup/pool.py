@@ -7,6 +7,7 @@ costs about 250 bytes a short row, the lexical one about 350 more, the embedding
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import NamedTuple
@@ -14,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from synthgen.dedup.grams import GramOrder, Profile
+from synthgen.dedup.grams import GramOrder, Profiles
 from synthgen.dedup.index import VectorIndex
 from synthgen.dedup.lexical import LexicalIndex
 
@@ -90,7 +91,7 @@ class Pool:
             if vector is None:
                 raise ValueError(f"row {row.id} has no vector, and this pool compares vectors")
             self._vectors.add(vector)
-        self._add_text(row, form)
+        self._add_texts([(row, form)])
 
     def add_all(self, rows: list[tuple[PoolRow, str]], vectors: npt.NDArray[np.float16] | None) -> None:
         """As `add`, for many rows with their normal forms: much quicker for the vectors."""
@@ -98,30 +99,31 @@ class Pool:
             if vectors is None or len(vectors) != len(rows):
                 raise ValueError(f"{len(rows)} rows have no vector each, and this pool compares vectors")
             self._vectors.add(vectors)
+        self._add_texts(rows)
+
+    def _add_texts(self, rows: list[tuple[PoolRow, str]]) -> None:
         for row, form in rows:
-            self._add_text(row, form)
+            self._by_form.setdefault(_digest(form), len(self._rows))
+            self._rows.add(row)
+        if self._lexical is not None and rows:
+            self._lexical.add(self._lexical.profiles([form for _, form in rows]))
 
-    def _add_text(self, row: PoolRow, form: str) -> None:
-        self._by_form.setdefault(_digest(form), len(self._rows))
-        self._rows.add(row)
-        if self._lexical is not None:
-            self._lexical.add(self._lexical.profile(form))
-
-    def profile(self, form: str) -> Profile | None:
-        """The grams of a text, where they count."""
-        return None if self._lexical is None else self._lexical.profile(form)
+    def profiles(self, forms: Sequence[str]) -> Profiles | None:
+        """The grams of texts, where they count."""
+        return None if self._lexical is None else self._lexical.profiles(forms)
 
     def exact(self, form: str) -> Match | None:
         """The first row with the same normal form."""
         place = self._by_form.get(_digest(form))
         return None if place is None else Match(place, 1.0)
 
-    def lexical(self, profile: Profile | None) -> list[Match]:
-        """Rows at or above the lexical threshold, the nearest first and the earliest of equals."""
-        if self._lexical is None or profile is None:
-            return []
-        found = self._lexical.close(profile)
-        return [Match(*overlap) for overlap in (found if self.stages.finds_all else found[:1])]
+    def lexical_each(self, profiles: Profiles | None, count: int) -> list[list[Match]]:
+        """For each of `count` texts, rows at or above the lexical threshold, the nearest first and the earliest of
+        equals."""
+        if self._lexical is None or profiles is None:
+            return [[] for _ in range(count)]
+        most = None if self.stages.finds_all else 1
+        return [[Match(*overlap) for overlap in found[:most]] for found in self._lexical.close_each(profiles)]
 
     def near(self, vector: Vector | None) -> list[Match]:
         """Rows by cosine, the nearest first and the earliest of equals, from a little below the threshold on."""

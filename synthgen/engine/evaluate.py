@@ -237,14 +237,16 @@ class PoolJudge:
         Only real rows count here: what was accepted depends on when the slot comes, and which texts are encoded
         together must not.
         """
-        return Landed(landed.slot, tuple([self._judge_text(item) for item in landed.items]), landed.is_failed)
-
-    def _judge_text(self, item: Judged) -> Judged:
-        if item.rejection is not None or item.is_text_judged:
-            return item
-        verdict = self.dedup.judge_texts(item.candidate)
-        results = item.with_contrast(verdict)
-        return Judged(item.candidate, verdict.rejection, item.nearest, item.vector, results, is_text_judged=True)
+        items = list(landed.items)
+        places = [place for place, item in enumerate(items) if item.rejection is None and not item.is_text_judged]
+        verdicts = self.dedup.judge_texts_each([items[place].candidate for place in places])
+        for place, verdict in zip(places, verdicts, strict=True):
+            item = items[place]
+            results = item.with_contrast(verdict)
+            items[place] = Judged(
+                item.candidate, verdict.rejection, item.nearest, item.vector, results, is_text_judged=True
+            )
+        return Landed(landed.slot, tuple(items), landed.is_failed)
 
     def _vectors(self, texts: Sequence[str], kept: Mapping[str, bytes]) -> Sequence[Vector | None]:
         if self.encoder is None or not texts:

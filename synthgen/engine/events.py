@@ -129,6 +129,17 @@ class BudgetState:
 
 
 @dataclass(frozen=True, slots=True)
+class EncoderState:
+    """What the encoder did for a stage's rows this session: `texts` encoded, candidates `spared` (letters settled
+    them against the real rows), seconds it worked and their share of the time since rows could be judged."""
+
+    texts: int
+    spared: int
+    busy_s: float
+    busy_ratio: float
+
+
+@dataclass(frozen=True, slots=True)
 class EndpointPaused:
     """An endpoint answers nobody and is asked again after a while."""
 
@@ -157,6 +168,7 @@ Event: TypeAlias = (
     | ClassStarved
     | LimitChanged
     | BudgetState
+    | EncoderState
     | EndpointPaused
     | Draining
 )

@@ -23,6 +23,7 @@ from synthgen.engine.clock import loop_time
 from synthgen.engine.commit import Committer
 from synthgen.engine.demand import Allowance, ClassDemand, Demand, FeedingDemand
 from synthgen.engine.dispatch import Dispatcher, Work
+from synthgen.engine.encoding import EncodingMeter
 from synthgen.engine.evaluate import Landed, PoolJudge, RowJudge
 from synthgen.engine.events import ClassStarved, Observer
 from synthgen.engine.pools import EncoderRoom, PoolBuilder, vectors_by_label
@@ -193,7 +194,13 @@ class Lane:
             observe=self._observe,
             pass_on=self._pass_on if self.next is not None else None,
         )
-        tasks.start_soon(self._judge_pools, pools, self._committer, thread)
+        meter = EncodingMeter(pools.encoder, self.writer, self._observe)
+        tasks.start_soon(self._judge_pools, pools, self._committer, thread, meter)
+        await self._commit_until_done(is_over)
+        await meter.tell(at_last=True)
+
+    async def _commit_until_done(self, is_over: Callable[[], bool]) -> None:
+        assert self._committer is not None
         while not self._stop.is_set:
             if self._committer.commit_ready():
                 self._changed.notify()
@@ -242,7 +249,9 @@ class Lane:
         heapq.heappush(self._unjudged, (self._order.place(slot.label, slot.ordinal), landed))
         self._changed.notify()
 
-    async def _judge_pools(self, pools: PoolJudge, committer: Committer, thread: ThreadPoolExecutor) -> None:
+    async def _judge_pools(
+        self, pools: PoolJudge, committer: Committer, thread: ThreadPoolExecutor, meter: EncodingMeter
+    ) -> None:
         """Hand survivors to the encoder's thread, those that are judged first first."""
         loop = asyncio.get_running_loop()
         while True:
@@ -253,12 +262,13 @@ class Lane:
             batch = [landed for landed in batch if self.demand.classes[landed.slot.label].is_open]
             alive = [landed for landed in batch if landed.survivors]
             kept = await self._kept_vectors(pools, alive)
-            work = partial(_judge_all, pools, alive, kept)
+            work = partial(meter.judge_all, pools, alive, kept)
             if pools.encoder is None:  # quick, and others have their turn in between
                 judged = iter(work())
                 await asyncio.sleep(0)
             else:
                 judged = iter(await loop.run_in_executor(thread, work))
+                await meter.tell()
             for entry in pools.likeness.take_new() if pools.likeness is not None else ():
                 self.writer.queue(entry)
             for landed in batch:
@@ -378,7 +388,3 @@ class Lane:
 
     def _backlog(self) -> int:
         return len(self._unjudged) + (self._committer.waiting if self._committer else 0)
-
-
-def _judge_all(pools: PoolJudge, alive: Sequence[Landed], kept: Mapping[str, bytes]) -> list[Landed]:
-    return [pools.judge(landed, kept) for landed in alive]

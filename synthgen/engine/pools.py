@@ -21,6 +21,7 @@ from synthgen.checks import LabelJudge, needs_vectors
 from synthgen.data.label_models import load_label_model
 from synthgen.dedup import Deduplicator
 from synthgen.encoders import Encoder, open_encoder
+from synthgen.encoders.metered import Metered
 from synthgen.engine.blueprint import Blueprint
 from synthgen.engine.evaluate import PoolJudge
 from synthgen.engine.events import Observer, Preparing
@@ -55,7 +56,7 @@ class EncoderRoom:
     def open(self, name: str) -> Encoder:
         """The job's encoder, opened once. Blocking: to be called on the thread."""
         if self._encoder is None:
-            self._encoder = open_encoder(name)
+            self._encoder = Metered(open_encoder(name))
             self._encoder.encode(["warm up"])
         return self._encoder
 

@@ -17,7 +17,7 @@ from synthgen.encoders import Encoder, open_encoder
 from synthgen.errors import JobError
 from synthgen.text import normalise
 
-BATCH_ROWS = 256
+BATCH_ROWS = 1024
 RANKED_ROWS = 20_000
 BORDERLINE = 0.05
 NO_ENCODER = "none"

@@ -20,6 +20,7 @@ from synthgen.report.decisions import DecisionTally, tally_decisions
 
 _SECRET_NAME = re.compile(r"(?i)(api_?key$|secret|password|authorization|bearer)")
 LABEL_CHECK_KEY = "label_check"
+ENCODING_KEY = "encoding"
 
 
 def run_facts(journal: Journal) -> tuple[dict[str, Any], DecisionTally]:
@@ -43,6 +44,7 @@ def run_facts(journal: Journal) -> tuple[dict[str, Any], DecisionTally]:
         "checks": [check for check in job.get("checks") or [] if check.get("enabled", True)],
         "label_check": _label_check(meta, tally),
         "seeds": {"pii": job.get("seeds", {}).get("pii", "allow"), **fingerprint.get("seeds", {})},
+        "encoding": _encoding(meta),
         "text_field": meta.get("text_field", "text"),
         "label_field": meta.get("label_field", ""),
         "job": job,
@@ -110,6 +112,20 @@ def _costs(journal: Journal, figures: Figures, accepted: int) -> dict[str, Any]:
             }
             for s in journal.sessions()
         ],
+    }
+
+
+def _encoding(meta: Mapping[str, str]) -> dict[str, Any] | None:
+    """What the encoder did over all sessions; None where nothing was encoded."""
+    if ENCODING_KEY not in meta:
+        return None
+    found = orjson.loads(meta[ENCODING_KEY])
+    return {
+        "texts": found["texts"],
+        "spared": found["spared"],
+        "texts_per_s": _ratio(found["texts"], found["busy_s"]),
+        "busy_s": found["busy_s"],
+        "busy_ratio": min(1.0, _ratio(found["busy_s"], found["elapsed_s"]) or 0.0),
     }
 
 

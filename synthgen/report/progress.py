@@ -177,6 +177,9 @@ def speed(tally: Tally) -> str:
     if tally.usage.usd:
         projected = tally.projected_usd()
         parts.append(f"${tally.usage.usd:.4f}" + (f" of about ${projected:.4f}" if projected else ""))
+    if (encoder := tally.encoder) is not None and encoder.texts:
+        per_s = encoder.texts / encoder.busy_s if encoder.busy_s else 0.0
+        parts.append(f"encoder {per_s:,.0f} texts/s, busy {encoder.busy_ratio:.0%}")
     eta = tally.eta_s()
     parts.append(f"elapsed {duration(tally.elapsed_s)}" + (f", about {duration(eta)} to go" if eta else ""))
     if tally.paused and tally.paused[1] > tally.clock():

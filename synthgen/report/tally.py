@@ -12,6 +12,7 @@ from synthgen.engine.events import (
     ClassMet,
     ClassStarved,
     Draining,
+    EncoderState,
     EndpointPaused,
     Event,
     LimitChanged,
@@ -68,6 +69,7 @@ class Tally:
     paused: tuple[str, float] | None = None
     limits: dict[str, LimitChanged] = field(default_factory=dict)
     budget_used_ratio: float | None = None
+    encoder: EncoderState | None = None
     _settled: deque[tuple[float, int]] = field(default_factory=deque)
     _accepted_at: deque[float] = field(default_factory=deque)
 
@@ -101,6 +103,8 @@ class Tally:
                 self.limits[endpoint] = event
             case BudgetState(used_ratio=used_ratio):
                 self.budget_used_ratio = used_ratio
+            case EncoderState():
+                self.encoder = event
             case EndpointPaused(endpoint, _, wait_s):
                 self.paused = (endpoint, self.clock() + wait_s)
             case Draining(reason, in_flight):

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synthgen.dedup.grams import GramOrder
+from synthgen.dedup import grams, lexical, postings
+from synthgen.dedup.grams import GramOrder, Profiles, sketches
 from synthgen.dedup.lexical import LexicalIndex
-from synthgen.text import char_ngrams, jaccard, normalise
+from synthgen.text import char_ngrams, form_ngrams, jaccard, normalise
 
 WORDS = ["card", "late", "the", "£10", "refund", "ü", "不", "where", "is", "my", "a", "transfer", "payment", "!!"]
 THRESHOLDS = [0.1, 0.4, 0.7, 0.8, 0.95, 1.0]
@@ -37,13 +40,13 @@ def brute_force(kept: list[str], text: str, threshold: float) -> list[tuple[int,
 
 
 @given(seed=st.integers(0, 100_000), threshold=st.sampled_from(THRESHOLDS), ranked=st.integers(0, 30))
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=50)
 def test_lexical_index_finds_what_brute_force_finds(seed: int, threshold: float, ranked: int) -> None:
     """All of them, in order, with the very overlap, whatever texts the grams were ranked by."""
     texts = texts_of(seed, 60)
     filled = LexicalIndex(threshold, GramOrder(map(normalise, texts[:ranked])))
     for number, text in enumerate(texts):
-        profile = filled.profile(normalise(text))
+        profile = filled.profiles([normalise(text)])
         expected = brute_force(texts[:number], text, threshold)
         assert [tuple(o) for o in filled.close(profile)] == expected
         nearest = filled.nearest(profile)
@@ -57,7 +60,7 @@ def test_lexical_index_takes_any_text(texts: list[str], threshold: float) -> Non
     """Empty, of one letter, of signs, of any script, with halves of characters."""
     filled = LexicalIndex(threshold, GramOrder())
     for number, text in enumerate(texts):
-        profile = filled.profile(normalise(text))
+        profile = filled.profiles([normalise(text)])
         assert [tuple(o) for o in filled.close(profile)] == brute_force(texts[:number], text, threshold)
         filled.add(profile)
 
@@ -82,15 +85,12 @@ def test_lexical_index_counts_a_pair_that_stands_on_the_threshold(
         assert found.jaccard == shared / all_of_them
 
 
-def _profile_of(order: GramOrder, letters: str) -> object:
+def _profile_of(order: GramOrder, letters: str) -> Profiles:
     """As if each letter were a gram."""
-    from functools import reduce
-    from operator import xor
-
-    from synthgen.dedup.grams import Profile, _bit
-
-    numbers = sorted(order.profile(letter * 3).grams[1] for letter in letters)
-    return Profile(numbers, reduce(xor, map(_bit, numbers)))
+    known = order.profiles([letter * 3 for letter in letters])
+    grams = np.sort(known.grams[known.starts[:-1] + 1])  # the middle one of three: the letter thrice
+    sketch = np.bitwise_xor.reduce([sketches(grams[[at]], np.array([0, 1]))[0] for at in range(len(grams))], axis=0)
+    return Profiles(grams, np.array([0, len(grams)]), sketch[None, :])
 
 
 def test_lexical_index_long_texts() -> None:
@@ -99,11 +99,11 @@ def test_lexical_index_long_texts() -> None:
     long = " ".join("".join(rng.choices("abcdefghij", k=6)) for _ in range(14_000))
     filled = LexicalIndex(0.7, GramOrder())
     for text in (long, "short", long[: len(long) // 2] + long[: len(long) // 2].upper()):
-        filled.add(filled.profile(normalise(text)))
-    found = filled.nearest(filled.profile(normalise(long.replace("a", "k", 40))))
+        filled.add(filled.profiles([normalise(text)]))
+    found = filled.nearest(filled.profiles([normalise(long.replace("a", "k", 40))]))
     assert found is not None
     assert found.place == 0
-    assert filled.nearest(filled.profile("short")) == (1, 1.0)
+    assert filled.nearest(filled.profiles(["short"])) == (1, 1.0)
 
 
 def test_lexical_index_grows_past_its_first_room() -> None:
@@ -111,10 +111,10 @@ def test_lexical_index_grows_past_its_first_room() -> None:
     texts = [normalise(f"row number {number} of {number * 7919 % 1000} words") for number in range(700)]
     filled = LexicalIndex(1.0, GramOrder(texts[:10]))
     for text in texts:
-        filled.add(filled.profile(text))
+        filled.add(filled.profiles([text]))
     assert len(filled) == 700
     for place in (0, 255, 256, 511, 699):
-        assert filled.nearest(filled.profile(texts[place])) == (place, 1.0)
+        assert filled.nearest(filled.profiles([texts[place]])) == (place, 1.0)
 
 
 @pytest.mark.parametrize("threshold", [0.0, 1.5])
@@ -122,3 +122,77 @@ def test_lexical_index_refuses_a_threshold_that_means_nothing(threshold: float) 
     """At 0 everything would be near everything."""
     with pytest.raises(ValueError, match="threshold"):
         LexicalIndex(threshold, GramOrder())
+
+
+@pytest.fixture
+def small_rooms(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows go to the lists, and lists are merged, after a few; both ways of reading them are taken."""
+    monkeypatch.setattr(lexical, "RECENT_ROWS", 8)
+    monkeypatch.setattr(lexical, "LISTED_ROWS", 10)
+    monkeypatch.setattr(lexical, "LONG_TEXT_GRAMS", 30)
+    monkeypatch.setattr(postings, "LEAST_MERGED_ROWS", 24)
+    monkeypatch.setattr(postings, "_PARTS_RATIO", 2)
+    monkeypatch.setattr(postings, "_LONG_ENTRIES", 3)
+    monkeypatch.setattr(postings, "_SCAN_ENTRIES", 16)
+
+
+@pytest.mark.usefixtures("small_rooms")
+@pytest.mark.parametrize("threshold", THRESHOLDS)
+@pytest.mark.parametrize("seed", range(8))
+def test_lexical_index_finds_all_in_lists_as_they_grow(seed: int, threshold: float) -> None:
+    """In the lists of the first rows, in those of later ones and among the last: by one and by many at once."""
+    texts = texts_of(seed, 150)
+    order = GramOrder(map(normalise, texts[:20]))
+    filled = LexicalIndex(threshold, order)
+    for start in range(0, len(texts), 10):
+        batch = texts[start : start + 10]
+        profiles = order.profiles([normalise(text) for text in batch])
+        expected = [brute_force(texts[:start], text, threshold) for text in batch]
+        assert [[tuple(o) for o in found] for found in filled.close_each(profiles)] == expected
+        assert [tuple(o) for o in filled.close(profiles.take([3]))] == expected[3]
+        among = [brute_force(batch[:place], text, threshold) for place, text in enumerate(batch)]
+        assert [[tuple(o) for o in found] for found in filled.among(profiles)] == among
+        filled.add(profiles)
+    assert filled._listed > 100
+
+
+@pytest.mark.usefixtures("small_rooms")
+@pytest.mark.parametrize("threshold", [0.4, 0.7, 0.95])
+def test_lexical_index_finds_long_texts_in_lists(threshold: float) -> None:
+    """Texts of hundreds of grams, whose budgets of bits do not fit what is stored of them."""
+    rng = random.Random(5)
+    words = ["".join(rng.choices("abcdefghijklmnop", k=rng.randrange(2, 9))) for _ in range(900)]
+    texts = [" ".join(rng.choices(words, k=rng.choice([3, 40, 400]))) for _ in range(30)]
+    texts += [" ".join(w for w in rng.choice(texts).split() if rng.random() > 0.1) or "none" for _ in range(60)]
+    filled = LexicalIndex(threshold, GramOrder(map(normalise, texts[:5])))
+    for start in range(0, len(texts), 9):
+        profiles = filled.profiles([normalise(text) for text in texts[start : start + 9]])
+        expected = [brute_force(texts[:start], text, threshold) for text in texts[start : start + 9]]
+        assert [[tuple(o) for o in found] for found in filled.close_each(profiles)] == expected
+        filled.add(profiles)
+
+
+@given(texts=st.lists(st.text(max_size=20), min_size=1, max_size=12))
+@settings(deadline=None)
+def test_profiles_are_the_sets_that_the_text_has(texts: list[str]) -> None:
+    """As many grams as `form_ngrams` says, the same ones shared, whatever company a text is counted in."""
+    forms = [normalise(text) for text in texts]
+    order = GramOrder(forms[:3])
+    profiles = order.profiles(forms)
+    sets = [set(profiles.grams[a:b].tolist()) for a, b in itertools.pairwise(profiles.starts.tolist())]
+    for place, form in enumerate(forms):
+        alone = order.profiles([form])
+        assert set(alone.grams.tolist()) == sets[place]
+        assert np.array_equal(alone.sketches[0], profiles.sketches[place])
+        assert len(sets[place]) == len(form_ngrams(form))
+        assert len(sets[place] & sets[0]) == len(form_ngrams(form) & form_ngrams(forms[0]))
+
+
+def test_profiles_of_many_long_texts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counted a part at a time, they are what they are alone."""
+    monkeypatch.setattr(grams, "_MOST_CHARACTERS", 30)
+    forms = ["one two three", "", "four", "a text that is longer than all the room there is", "five six", "seven"]
+    order = GramOrder(forms)
+    profiles = order.profiles(forms)
+    assert profiles.sizes.tolist() == [len(form_ngrams(form)) for form in forms]
+    assert len(order.profiles([])) == 0

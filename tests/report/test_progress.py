@@ -132,3 +132,12 @@ def test_pause_is_shown() -> None:
     assert "waiting 30 s" in speed(tally)
     clock.now += 31
     assert "waiting" not in speed(tally)
+
+
+def test_encoder_is_shown_where_one_works() -> None:
+    """How many texts a second while it works, and how much of the time that is."""
+    tally = Tally(Clock())
+    play(tally, Clock())
+    assert "encoder" not in speed(tally)
+    tally.observe(events.EncoderState(texts=1200, spared=30, busy_s=4.0, busy_ratio=0.25))
+    assert "encoder 300 texts/s, busy 25%" in speed(tally)

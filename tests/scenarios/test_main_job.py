@@ -13,6 +13,7 @@ import orjson
 import pytest
 
 from synthgen.encoders.hashing import HashingEncoder
+from synthgen.journal import Journal
 from tests.scenarios.scene import export, kill, run_json, simulator, start_run, synthgen, write_job, write_rows
 
 FAULTS = (
@@ -95,6 +96,20 @@ def test_near_duplicates_and_labels_do_not_depend_on_timing(tmp_path: Path) -> N
     told = [s for r in rows if (s := r["provenance"]["nearest"]["similarity"]) is not None]
     assert told, "some rows come close to the threshold"
     assert all(0.37 <= similarity < 0.42 for similarity in told)
+    encoding = _encoding(tmp_path / "1/out")
+    assert encoding["texts"] + encoding["spared"] >= len(rows)
+    assert encoding["texts"] > 0
+    assert 0 < encoding["busy_s"] <= encoding["elapsed_s"]
+
+
+def _encoding(run_dir: Path) -> dict[str, float]:
+    """What the journal says that the encoder did."""
+    journal = Journal.read(run_dir)
+    try:
+        found: dict[str, float] = orjson.loads(journal.meta()["encoding"])
+    finally:
+        journal.close()
+    return found
 
 
 def test_run_killed_again_and_again_loses_nothing_and_buys_nothing_twice(tmp_path: Path) -> None:

@@ -1,0 +1,48 @@
+"""A numpy array that grows at its end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+_FIRST_ROOM, _GROWTH = 256, 1.5
+
+
+class Column:
+    """Numbers, or rows of numbers, in one piece of memory with some room behind them.
+
+    Args:
+        dtype: Of the numbers.
+        width: Numbers in a row, or None.
+    """
+
+    def __init__(self, dtype: npt.DTypeLike, width: int | None = None) -> None:
+        self._shape: tuple[int, ...] = () if width is None else (width,)
+        self._room = np.empty((_FIRST_ROOM, *self._shape), dtype=dtype)
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def values(self) -> npt.NDArray[Any]:
+        """What is in it: a view, good until it grows."""
+        return self._room[: self._count]
+
+    def extend(self, values: npt.NDArray[Any]) -> None:
+        """Append rows."""
+        needed = self._count + len(values)
+        if needed > len(self._room):
+            grown = np.empty((max(needed, int(_GROWTH * len(self._room))), *self._shape), dtype=self._room.dtype)
+            grown[: self._count] = self._room[: self._count]
+            self._room = grown
+        self._room[self._count : needed] = values
+        self._count = needed
+
+    def drop(self, count: int) -> None:
+        """Take the first rows away."""
+        left = self._count - count
+        self._room[:left] = self._room[count : self._count].copy()
+        self._count = left

@@ -1,0 +1,234 @@
+"""Grams of many texts in lists that a search can read the right part of: by gram, half and size.
+
+One list entry is a gram that can be the first one that its text shares with another: the text's place, 64 or 128 bits
+of a sketch of the grams behind it, and its budget of differing bits. A list stands in one piece, ordered by the text's
+size, so that a search reads the sizes that can match one after the other, which is far quicker than to look rows up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from synthgen.dedup.grams import Integers, Words, spans
+from synthgen.dedup.prefixes import Prefixes, as_debts, as_limits
+
+_SIZE_BITS = 24
+_MOST_SIZE = (1 << _SIZE_BITS) - 2
+LEAST_MERGED_ROWS, _PARTS_RATIO = 32_768, 4
+_LONG_ENTRIES, _FEW_ENTRIES = 96, 4096
+_SCAN_ENTRIES = 1 << 15  # 256 kB of words: they stay in the cache from one step to the next
+Places = npt.NDArray[np.int32]
+Bytes = npt.NDArray[np.uint8]
+Pairs = tuple[Integers, Integers]
+A = TypeVar("A", bound=np.generic)
+
+
+@dataclass(frozen=True, slots=True)
+class Probes:
+    """Parts of lists to read.
+
+    Attributes:
+        queries: For whom.
+        lists: Which lists, by gram and half.
+        least: Sizes from this one on.
+        most: Sizes up to this one.
+        words: To compare the entries' with, in two columns.
+        limits: Most differing bits together with an entry's debt.
+    """
+
+    queries: Integers
+    lists: Integers
+    least: Integers
+    most: Integers
+    words: tuple[Words, Words]
+    limits: Bytes
+
+
+def some_probes(probes: Probes, wanted: npt.NDArray[np.bool_]) -> Probes:
+    """Some of them."""
+    return Probes(
+        queries=probes.queries[wanted],
+        lists=probes.lists[wanted],
+        least=probes.least[wanted],
+        most=probes.most[wanted],
+        words=(probes.words[0][wanted], probes.words[1][wanted]),
+        limits=probes.limits[wanted],
+    )
+
+
+def probes_of(found: Prefixes) -> Probes:
+    """Where the neighbours of texts stand: of those no larger than the text itself the early halves only. In the order
+    of the lists, so that those who read the same one read it one after the other."""
+    early = np.flatnonzero(found.reach >= found.least)
+    late = np.flatnonzero(found.reach > found.sizes)
+    both = np.concatenate([early, late])
+    lists = found.grams[both] * 2
+    lists[len(early) :] += 1
+    least = np.concatenate([found.least[early], found.sizes[late] + 1])
+    if found.rows[-1]:  # one text's are few, and in order
+        order = np.argsort(_keys(lists, least))
+        both, lists, least = both[order], lists[order], least[order]
+    return Probes(
+        queries=found.rows[both],
+        lists=lists,
+        least=least,
+        most=found.reach[both],
+        words=(found.words[0][both], found.words[1][both]),
+        limits=as_limits(found.budget[both]),
+    )
+
+
+class _Spans(NamedTuple):
+    """Entries to read: where each piece starts, how many there are, and for which probe."""
+
+    starts: Integers
+    lengths: Integers
+    which: Integers
+
+    def parts(self) -> Iterator[_Spans]:
+        """Some at a time, so that what is computed on the way stays in the cache."""
+        before = self.lengths.cumsum() - self.lengths
+        cuts = (np.flatnonzero(np.diff(before // _SCAN_ENTRIES)) + 1).tolist()
+        for start, end in zip([0, *cuts], [*cuts, len(self.starts)], strict=True):
+            if end > start:
+                yield _Spans(*(column[start:end] for column in self))
+
+
+_Read = Callable[[npt.NDArray[A], _Spans], npt.NDArray[A]]
+
+
+def _joined(values: npt.NDArray[A], part: _Spans) -> npt.NDArray[A]:
+    """Long pieces are copied one by one."""
+    seen = memoryview(values)  # type: ignore[arg-type]
+    ends = (part.starts + part.lengths).tolist()
+    pieces = [seen[start:end] for start, end in zip(part.starts.tolist(), ends, strict=True)]
+    return np.frombuffer(b"".join(pieces), dtype=values.dtype)
+
+
+def _gathered(values: npt.NDArray[A], part: _Spans) -> npt.NDArray[A]:
+    """Short pieces are fetched number by number: a call for each would cost more."""
+    return values[spans(part.starts, part.lengths)]
+
+
+class Lists:
+    """The entries of a growing set of texts: most of them in one piece, the last ones in another.
+
+    Args:
+        width: Words of a sketch in an entry.
+    """
+
+    def __init__(self, width: int) -> None:
+        self._width = width
+        self._parts: list[Postings] = []
+        self._rows: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+    def add(self, found: Prefixes, places: Places) -> None:
+        """Enter the prefixes of the texts that stand at `places`."""
+        part, rows = Postings.of(found, places, self._width), len(places)
+        if self._parts and (len(self._parts) > 1 or self._rows[0] < LEAST_MERGED_ROWS):
+            part, rows = self._parts.pop().merged(part), self._rows.pop() + rows
+        if self._parts and rows >= max(LEAST_MERGED_ROWS, self._rows[0] // _PARTS_RATIO):
+            part, rows = self._parts.pop().merged(part), self._rows.pop() + rows
+        self._parts.append(part)
+        self._rows.append(rows)
+
+    def search(self, probes: Probes) -> Iterator[Pairs]:
+        """As `Postings.search`."""
+        for part in self._parts:
+            yield from part.search(probes)
+
+
+class Postings:
+    """Entries in the order of their keys (gram, half, size).
+
+    Args:
+        keys: One each, ascending.
+        words: One column or two.
+        debts: One each.
+        places: One each.
+    """
+
+    def __init__(self, keys: Integers, words: Sequence[Words], debts: Bytes, places: Places) -> None:
+        self._words, self._debts, self._places = words, debts, places
+        first = np.flatnonzero(np.diff(keys, prepend=keys[0] - 1)) if len(keys) else np.empty(0, dtype=np.int64)
+        self._runs, self._starts = keys[first], np.append(first, len(keys))
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @classmethod
+    def of(cls, found: Prefixes, places: Places, width: int) -> Postings:
+        """The entries of texts that stand at `places`, with so many words of a sketch."""
+        keys = _keys(found.grams * 2 + found.is_late, found.sizes)
+        order = np.argsort(keys, kind="stable")
+        words = [word[order] for word in _as_wide(found.words, width)]
+        return cls(keys[order], words, as_debts(found.budget[order]), places[found.rows[order]])
+
+    def merged(self, other: Postings) -> Postings:
+        """These entries and others."""
+        mine, others = self._all_keys(), other._all_keys()
+        at = np.searchsorted(mine, others, side="right") + np.arange(len(others))
+        is_mine = np.ones(len(mine) + len(others), dtype=bool)
+        is_mine[at] = False
+        words = [_merged(is_mine, at, one, two) for one, two in zip(self._words, other._words, strict=True)]
+        debts = _merged(is_mine, at, self._debts, other._debts)
+        places = _merged(is_mine, at, self._places, other._places)
+        return Postings(_merged(is_mine, at, mine, others), words, debts, places)
+
+    def search(self, probes: Probes) -> Iterator[Pairs]:
+        """Queries and places that can be neighbours, some of them more than once."""
+        starts, lengths, which = self._spans(probes)
+        if not len(starts):
+            return
+        asked = _as_wide(probes.words, len(self._words))
+        if lengths.sum() < _FEW_ENTRIES:
+            yield self._scan(probes, asked, _Spans(starts, lengths, which), _gathered)
+            return
+        is_long = lengths >= _LONG_ENTRIES
+        for wanted, read in ((is_long, _joined), (~is_long, _gathered)):
+            some = _Spans(starts[wanted], lengths[wanted], which[wanted])
+            for part in some.parts():
+                yield self._scan(probes, asked, part, read)
+
+    def _scan(self, probes: Probes, asked: Sequence[Words], part: _Spans, read: _Read[Any]) -> Pairs:
+        bits = read(self._debts, part).copy()
+        for stored, words in zip(self._words, asked, strict=True):
+            bits += np.bitwise_count(read(stored, part) ^ np.repeat(words[part.which], part.lengths))
+        near = np.flatnonzero(bits <= np.repeat(probes.limits[part.which], part.lengths))
+        ends = part.lengths.cumsum()
+        probe = ends.searchsorted(near, side="right")
+        entries = near + (part.starts - (ends - part.lengths))[probe]
+        return probes.queries[part.which[probe]], self._places[entries].astype(np.int64)
+
+    def _spans(self, probes: Probes) -> tuple[Integers, Integers, Integers]:
+        """Where each probe's entries start, how many there are, and which probe it is: those that have any."""
+        low = self._runs.searchsorted(_keys(probes.lists, probes.least))
+        high = self._runs.searchsorted(_keys(probes.lists, probes.most) + 1)
+        which = np.flatnonzero(high > low)
+        starts = self._starts[low[which]]
+        return starts, self._starts[high[which]] - starts, which
+
+    def _all_keys(self) -> Integers:
+        return np.repeat(self._runs, np.diff(self._starts))
+
+
+def _keys(lists: Integers, sizes: Integers) -> Integers:
+    return (lists << _SIZE_BITS) | np.minimum(sizes, _MOST_SIZE)
+
+
+def _as_wide(words: tuple[Words, Words], width: int) -> Sequence[Words]:
+    return words if width > 1 else [words[0] ^ words[1]]
+
+
+def _merged(is_mine: npt.NDArray[np.bool_], at: Integers, one: npt.NDArray[A], two: npt.NDArray[A]) -> npt.NDArray[A]:
+    both = np.empty(len(is_mine), dtype=one.dtype)
+    both[is_mine], both[at] = one, two
+    return both
