@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from synthgen.dedup.contrast import is_contrast
+from synthgen.dedup.foresight import Foresight
 from synthgen.dedup.grams import GramOrder
 from synthgen.dedup.pool import Match, Pool, PoolRow, Stages, Vector
 from synthgen.job import DuplicateCheck, LeakageCheck
@@ -72,6 +73,7 @@ class Deduplicator:
         self._train = Pool("train", _OFF if is_exact_only else repeats, dimensions, static)
         self._accepted = Pool("accepted", repeats, dimensions, growing)
         self._test = Pool("test", leaks, dimensions, static)
+        self._foresight: Foresight | None = None
 
     @property
     def nearest_from(self) -> float:
@@ -90,12 +92,18 @@ class Deduplicator:
         """Later candidates are compared with this one too."""
         if self._duplicate is not None:
             row = PoolRow(candidate.id, candidate.label, candidate.text)
-            self._accepted.add(row, normalise(candidate.text), vector)
+            ahead, profiles = self._foresight, None
+            if ahead is not None:
+                profiles = ahead.profiles_of(candidate.id)
+                if not ahead.note_accepted(candidate.id, len(self._accepted)):
+                    self._foresight = None
+            self._accepted.add(row, normalise(candidate.text), vector, profiles)
 
     def accept_all(self, candidates: Sequence[Candidate], vectors: Sequence[Vector | None]) -> None:
         """As `accept`, for many at once: much quicker."""
         if self._duplicate is None:
             return
+        self._foresight = None
         rows = [(PoolRow(c.id, c.label, c.text), normalise(c.text)) for c in candidates]
         found = [vector for vector in vectors if vector is not None]
         self._accepted.add_all(rows, np.stack(found) if found else None)
@@ -141,6 +149,19 @@ class Deduplicator:
             contrast = contrast or verdict.contrast
         return Verdict(None, nearest, contrast)
 
+    @property
+    def compares_letters(self) -> bool:
+        """Whether `foresee` saves anything."""
+        return self._duplicate is not None and self._accepted.stages.lexical is not None
+
+    def foresee(self, candidates: Sequence[Candidate]) -> None:
+        """Search by letters for candidates that are about to be judged among the accepted rows, in this order.
+
+        Decides nothing: what comes in another order, or is not among them, is searched for when it comes.
+        """
+        forms = [normalise(candidate.text) for candidate in candidates]
+        self._foresight = Foresight(self._accepted, [candidate.id for candidate in candidates], forms)
+
     def judge_accepted(self, candidate: Candidate, vector: Vector | None) -> Verdict:
         """All stages against everything accepted so far."""
         pool = self._accepted
@@ -149,7 +170,8 @@ class Deduplicator:
         form = normalise(candidate.text)
         if (found := pool.exact(form)) is not None:
             return Verdict(_rejection(pool, found, "exact", 1.0, candidate, _repeats))
-        matches = pool.lexical_each(pool.profiles([form]), 1)[0]
+        foreseen = self._foresight.matches(candidate.id) if self._foresight is not None else None
+        matches = pool.lexical_each(pool.profiles([form]), 1)[0] if foreseen is None else foreseen
         lexical = self._first(pool, matches, "lexical", pool.stages.lexical, candidate, _repeats)
         if lexical.rejection is not None:
             return lexical

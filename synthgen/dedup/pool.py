@@ -81,8 +81,14 @@ class Pool:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def add(self, row: PoolRow, form: str, vector: Vector | None) -> None:
+    def add(self, row: PoolRow, form: str, vector: Vector | None, profiles: Profiles | None = None) -> None:
         """Add one row, whose normal form is `form`. The first row of a normal form stays its witness.
+
+        Args:
+            row: What is known of it.
+            form: Its normal form.
+            vector: Of its text, where vectors are compared.
+            profiles: Its grams, where they are known.
 
         Raises:
             ValueError: The pool compares vectors and there is none.
@@ -91,7 +97,7 @@ class Pool:
             if vector is None:
                 raise ValueError(f"row {row.id} has no vector, and this pool compares vectors")
             self._vectors.add(vector)
-        self._add_texts([(row, form)])
+        self._add_texts([(row, form)], profiles)
 
     def add_all(self, rows: list[tuple[PoolRow, str]], vectors: npt.NDArray[np.float16] | None) -> None:
         """As `add`, for many rows with their normal forms: much quicker for the vectors."""
@@ -101,12 +107,12 @@ class Pool:
             self._vectors.add(vectors)
         self._add_texts(rows)
 
-    def _add_texts(self, rows: list[tuple[PoolRow, str]]) -> None:
+    def _add_texts(self, rows: list[tuple[PoolRow, str]], profiles: Profiles | None = None) -> None:
         for row, form in rows:
             self._by_form.setdefault(_digest(form), len(self._rows))
             self._rows.add(row)
         if self._lexical is not None and rows:
-            self._lexical.add(self._lexical.profiles([form for _, form in rows]))
+            self._lexical.add(profiles or self._lexical.profiles([form for _, form in rows]))
 
     def profiles(self, forms: Sequence[str]) -> Profiles | None:
         """The grams of texts, where they count."""
@@ -124,6 +130,12 @@ class Pool:
             return [[] for _ in range(count)]
         most = None if self.stages.finds_all else 1
         return [[Match(*overlap) for overlap in found[:most]] for found in self._lexical.close_each(profiles)]
+
+    def lexical_among(self, profiles: Profiles | None, count: int) -> list[list[Match]]:
+        """For each of `count` texts, those before it among them, by their number, likewise; all of them."""
+        if self._lexical is None or profiles is None:
+            return [[] for _ in range(count)]
+        return [[Match(*overlap) for overlap in found] for found in self._lexical.among(profiles)]
 
     def near(self, vector: Vector | None) -> list[Match]:
         """Rows by cosine, the nearest first and the earliest of equals, from a little below the threshold on."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from itertools import islice, takewhile
 from typing import Any
 
 from synthgen.dedup import Deduplicator
@@ -60,6 +61,7 @@ class Committer:
         """Judge the slots whose turn has come, up to `at_most`; how many there were."""
         if not self._demand.is_ordered:
             return self._commit_each_class(at_most)
+        self._foresee(islice(self._demand.upcoming(), at_most))
         for count in range(at_most):
             account = self._demand.head()
             landed = self._landed.pop((account.label, account.committed), None) if account else None
@@ -72,6 +74,8 @@ class Committer:
         """Judge each class's slots in their order, whatever the others do."""
         count = 0
         for account in list(self._demand.open_classes()) if self._landed else ():
+            turns = range(account.committed, account.committed + at_most - count)
+            self._foresee((account.label, ordinal) for ordinal in turns)
             while count < at_most and account.is_open:
                 landed = self._landed.pop((account.label, account.committed), None)
                 if landed is None:
@@ -79,6 +83,13 @@ class Committer:
                 self._commit(account, landed)
                 count += 1
         return count
+
+    def _foresee(self, turns: Iterable[tuple[str, int]]) -> None:
+        """Have the items of the slots that will be judged now searched for at once."""
+        ready = [landed for turn in takewhile(self._landed.__contains__, turns) for landed in (self._landed[turn],)]
+        candidates = [item.candidate for landed in ready for item in landed.items if item.rejection is None]
+        if len(candidates) > 1 and (dedup := self._dedup(candidates[0].label)).compares_letters:
+            dedup.foresee(candidates)
 
     def close_dry(self) -> None:
         """Give up the classes for which the stage before brings no more rows, once all it brought are judged."""

@@ -305,6 +305,22 @@ class Demand:
                 return account
         return None
 
+    def upcoming(self) -> Iterator[tuple[str, int]]:
+        """Slots in the order in which they will be judged if no class ends before."""
+        heap, ordinals = list(self._judged_next), dict[str, int]()
+        while heap:
+            place, label = heap[0]
+            account = self.classes[label]
+            ordinal = ordinals.get(label, account.committed)
+            now = self._order.place(label, ordinal)
+            if not account.is_open:
+                heapq.heappop(heap)
+            elif now != place:
+                heapq.heapreplace(heap, (now, label))
+            else:
+                yield label, ordinal
+                ordinals[label] = ordinal + 1
+
     def take(self) -> tuple[str, int] | None:
         """The next slot worth asking, now counted as waiting; None where enough is on its way."""
         if self.is_used_up:

@@ -287,3 +287,30 @@ def test_deduplicator_refuses_a_row_without_a_vector_where_vectors_count() -> No
         dedup.accept(candidate("r1", "text"), None)
     with pytest.raises(ValueError, match="vector"):
         dedup.accept_all([candidate("r1", "text")], [None])
+
+
+@given(
+    seed=st.integers(0, 10_000),
+    bursts=st.lists(st.integers(1, 9), min_size=1, max_size=6),
+    contrast=st.sampled_from([None, "keep"]),
+    is_in_order=st.booleans(),
+)
+@settings(deadline=None)
+def test_foresight_decides_nothing(seed: int, bursts: list[int], contrast: str | None, is_in_order: bool) -> None:
+    """Bursts that are searched for at once are judged as one by one, to the witness: also those that then come in another
+    order, that are only foreseen in part, or that something else is accepted between."""
+    rng = np.random.default_rng(seed)
+    alone, ahead = lexical_only(contrast), lexical_only(contrast)
+    for number, size in enumerate(bursts):
+        texts = [" ".join(rng.choice(WORDS, size=rng.integers(2, 6))) for _ in range(size)]
+        burst = [candidate(f"{number}-{i}", f"{text} {rng.integers(3)}") for i, text in enumerate(texts)]
+        foreseen = burst if is_in_order else [row for row in burst if rng.random() < 0.8]
+        if foreseen:
+            ahead.foresee(foreseen)
+        for place in range(size) if is_in_order else rng.permutation(size):
+            row = burst[place]
+            one, other = alone.judge_accepted(row, None), ahead.judge_accepted(row, None)
+            assert one == other
+            if one.rejection is None and rng.random() < 0.9:  # a surplus row is judged and not accepted
+                alone.accept(row, None)
+                ahead.accept(row, None)

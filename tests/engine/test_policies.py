@@ -312,7 +312,16 @@ def test_every_job_key_has_an_effect_on_purpose() -> None:
     from synthgen.engine import changes
     from synthgen.job import Job
 
-    free = {"name", "targets", "balance_to", "budget", "retry", "starvation", "models"}
+    free = {
+        "name",
+        "targets",
+        "balance_to",
+        "budget",
+        "retry",
+        "starvation",
+        "models",
+        "seeds",
+    }  # of `seeds`, what prompts show counts: the fingerprint has it
     sorted_keys = {p.removeprefix("job.") for p in (*changes._REPLAY, *changes._NEW_SLOTS) if p.startswith("job.")}
     assert {f.alias or n for n, f in Job.model_fields.items()} == free | sorted_keys
 
