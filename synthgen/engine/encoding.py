@@ -43,7 +43,7 @@ class EncodingMeter:
         """Judge slots by the real rows, and note what it took. Blocking; on the encoder's thread."""
         encoder = self._encoder
         texts, busy_s = (encoder.texts, encoder.busy_s) if encoder is not None else (0, 0.0)
-        judged = [pools.judge(landed, kept) for landed in alive]
+        judged = [pools.judge(landed, kept) for landed in pools.judge_texts_each(alive)]
         if encoder is not None:
             self._texts += encoder.texts - texts
             self._busy_s += encoder.busy_s - busy_s

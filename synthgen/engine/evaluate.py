@@ -237,16 +237,25 @@ class PoolJudge:
         Only real rows count here: what was accepted depends on when the slot comes, and which texts are encoded
         together must not.
         """
-        items = list(landed.items)
-        places = [place for place, item in enumerate(items) if item.rejection is None and not item.is_text_judged]
-        verdicts = self.dedup.judge_texts_each([items[place].candidate for place in places])
-        for place, verdict in zip(places, verdicts, strict=True):
-            item = items[place]
+        return self.judge_texts_each([landed])[0]
+
+    def judge_texts_each(self, slots: Sequence[Landed]) -> list[Landed]:
+        """As `judge_texts`, for many at once: much quicker, and every verdict is the same."""
+        places = [
+            (number, place)
+            for number, landed in enumerate(slots)
+            for place, item in enumerate(landed.items)
+            if item.rejection is None and not item.is_text_judged
+        ]
+        verdicts = self.dedup.judge_texts_each([slots[number].items[place].candidate for number, place in places])
+        items = [list(landed.items) for landed in slots]
+        for (number, place), verdict in zip(places, verdicts, strict=True):
+            item = items[number][place]
             results = item.with_contrast(verdict)
-            items[place] = Judged(
+            items[number][place] = Judged(
                 item.candidate, verdict.rejection, item.nearest, item.vector, results, is_text_judged=True
             )
-        return Landed(landed.slot, tuple(items), landed.is_failed)
+        return [Landed(landed.slot, tuple(own), landed.is_failed) for landed, own in zip(slots, items, strict=True)]
 
     def _vectors(self, texts: Sequence[str], kept: Mapping[str, bytes]) -> Sequence[Vector | None]:
         if self.encoder is None or not texts:
