@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
 import orjson
 
 from synthgen.data.training import recall_rows
-from synthgen.journal import ENCODER_KEY, Figures, Journal
+from synthgen.engine.stages import found_stage_dirs, losses_in_all, open_snapshots
+from synthgen.journal import ENCODER_KEY, Journal
+from synthgen.journal.figures import ModelUse
 from synthgen.records import Usage
 from synthgen.report.decisions import DecisionTally, tally_decisions
 
@@ -28,7 +31,8 @@ def run_facts(journal: Journal) -> tuple[dict[str, Any], DecisionTally]:
     meta = journal.meta()
     with journal.figures() as figures:
         tally = tally_decisions(figures.judgements())
-        costs = _costs(journal, figures, sum(tally.accepted.values()))
+    with open_snapshots(found_stage_dirs(journal.path.parent)[:-1]) as before:
+        costs = _costs([*before, journal], sum(tally.accepted.values()))
     fingerprint = orjson.loads(meta["fingerprint"])
     job = without_secrets(fingerprint.get("job", {}))
     targets = orjson.loads(meta.get("targets", "{}"))
@@ -90,18 +94,22 @@ def _classes(
     }
 
 
-def _costs(journal: Journal, figures: Figures, accepted: int) -> dict[str, Any]:
-    usage, losses = journal.usage(), journal.losses_total()
+def _costs(journals: Sequence[Journal], accepted: int) -> dict[str, Any]:
+    """What all stages bought, and each of them where there are several; the sessions are those of the run's own."""
+    stages = [_bought(journal) for journal in journals]
+    usage, losses = sum((stage.usage for stage in stages), Usage()), losses_in_all(journals)
     return {
-        "requests": journal.answers(),
-        "failed": figures.failures(),
+        "requests": sum(stage.requests for stage in stages),
+        "failed": _added(stage.failed for stage in stages),
         "usage": _usage(usage),
-        "losses": {"requests": losses[0], **_usage(losses[1]), "by_code": figures.losses()},
+        "losses": {"requests": losses[0], **_usage(losses[1]), "by_code": _added(stage.losses for stage in stages)},
         "usd_per_accepted_row": float(usage.usd) / accepted if accepted and usage.usd else None,
         "models": [
             {"model": use.model, "endpoint": use.endpoint, "answers": use.answers, **_usage(use.usage)}
-            for use in figures.models()
+            for stage in stages
+            for use in stage.models
         ],
+        "stages": [stage.as_json() for stage in stages] if len(stages) > 1 else [],
         "sessions": [
             {
                 "started_at": s.started_at,
@@ -110,9 +118,53 @@ def _costs(journal: Journal, figures: Figures, accepted: int) -> dict[str, Any]:
                 "reason": s.reason,
                 "elapsed_s": s.elapsed_s,
             }
-            for s in journal.sessions()
+            for s in journals[-1].sessions()
         ],
     }
+
+
+@dataclass(frozen=True, slots=True)
+class _Bought:
+    """What one stage bought, and what came of it."""
+
+    name: str
+    requests: int
+    usage: Usage
+    accepted: int
+    rejected: Mapping[str, int]
+    failed: Mapping[str, int]
+    losses: Mapping[str, int]
+    models: Sequence[ModelUse]
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "requests": self.requests,
+            "usage": _usage(self.usage),
+            "accepted": self.accepted,
+            "rejected": dict(self.rejected),
+        }
+
+
+def _bought(journal: Journal) -> _Bought:
+    with journal.figures() as figures:
+        return _Bought(
+            name=journal.meta().get("stage", ""),
+            requests=journal.answers(),
+            usage=journal.usage(),
+            accepted=sum(journal.accepted_counts().values()),
+            rejected=journal.rejected_counts(),
+            failed=figures.failures(),
+            losses=figures.losses(),
+            models=figures.models(),
+        )
+
+
+def _added(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for found in counts:
+        total.update(found)
+    return dict(total)
 
 
 def _encoding(meta: Mapping[str, str]) -> dict[str, Any] | None:

@@ -62,6 +62,10 @@ def test_three_stages_bring_exactly_the_rows_asked_for(tmp_path: Path) -> None:
     status = json.loads(synthgen("status", tmp_path / "run", "--json").stdout)
     assert status["requests"] == result["requests"]
     assert [stage["name"] for stage in status["stages"]] == ["write", "answer", "score"]
+    report = json.loads(synthgen("report", tmp_path / "run", "--no-drift", "--json").stdout.splitlines()[-1])
+    assert report["requests"] == result["requests"], "what the stages before cost counts"
+    assert sum(model["answers"] for model in report["models"]) == result["requests"]
+    assert [stage["accepted"] for stage in report["stages"]][-1] == 180
 
 
 def test_later_stages_begin_before_earlier_ones_end(tmp_path: Path) -> None:
