@@ -54,6 +54,7 @@ def test_mistake_is_told_with_the_next_step(tmp_path: Path, changes: dict[str, A
     assert said in message
 
 
+@pytest.mark.slow
 def test_unknown_encoder_is_told_and_what_was_answered_is_kept(tmp_path: Path) -> None:
     """An encoder that cannot be loaded ends the run with exit 2; answers that came meanwhile are not lost."""
     with simulator() as server:

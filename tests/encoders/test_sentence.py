@@ -59,6 +59,7 @@ def test_sentence_encoder_that_cannot_be_loaded_says_what_to_do(tmp_path: Path) 
     assert "hashing" in (caught.value.hint or "")
 
 
+@pytest.mark.slow
 def test_sentence_encoder_loads_in_silence_and_warns_of_nothing() -> None:
     """Bars and advice of the libraries stay off the terminal, where the progress display lives."""
     program = "from synthgen.encoders import open_encoder; open_encoder('all-MiniLM-L6-v2').encode(['a'])"

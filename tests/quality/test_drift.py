@@ -33,6 +33,7 @@ def vectors(of: list[Row]) -> npt.NDArray[np.float32]:
     return HashingEncoder().encode([row.text for row in of])
 
 
+@pytest.mark.slow
 def test_compare_rows_passes_rows_of_the_same_source() -> None:
     """Nearly no figure of real against real is outside, over ten pairs of samples; a classifier guesses."""
     outside = 0

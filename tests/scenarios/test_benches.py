@@ -20,13 +20,15 @@ def measure(bench: str, *words: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("part", ["random", "commit", pytest.param("server", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("part", ["random", "commit", "server"])
 def test_a_run_killed_anywhere_gives_the_same_rows(part: str) -> None:
     """SIGKILL at random moments, inside a commit, or of the server: the calm run's bytes, at no more than what was in
     flight, and a message that names the next step where the run could go on no more."""
     measure("crash", part, "--quick")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["full", "truncated", "read-only", "shared"])
 def test_a_failing_disk_ends_the_run_and_loses_nothing(part: str) -> None:
     """A full disk, a truncated journal, a directory that cannot be written, a second run: exit 4, a message with the

@@ -68,6 +68,7 @@ def test_replay_with_another_threshold_and_back(tmp_path: Path) -> None:
     assert export(tmp_path / "out") == rows
 
 
+@pytest.mark.slow
 def test_replay_stops_before_a_slot_without_an_answer(tmp_path: Path) -> None:
     """A killed run's answers are judged in order as far as they go; the run that goes on has the undisturbed rows."""
     with simulator(*FAULTS, "--latency-s", "0.03", "--latency-kind", "jitter") as server:
@@ -196,6 +197,7 @@ def retry_failed(out: Path) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_retried_slots_stand_where_they_would_have_stood(tmp_path: Path) -> None:
     """Slots given up are asked again, rows after them are judged anew, nothing else is bought: in the end it is the
     dataset of a run in which nothing failed."""
@@ -220,6 +222,7 @@ def test_retried_slots_stand_where_they_would_have_stood(tmp_path: Path) -> None
     assert export(tmp_path / "rough/out") == export(tmp_path / "calm/out")
 
 
+@pytest.mark.slow
 def test_retry_of_a_complete_run_changes_nothing(tmp_path: Path) -> None:
     """Every class has its rows: failed slots stay as they are, and so does every row."""
     with simulator("--filtered-ratio", "0.3") as server:

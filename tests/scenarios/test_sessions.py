@@ -36,6 +36,7 @@ def status(out: Path) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_status_tells_every_session(tmp_path: Path) -> None:
     """While one works, after it was killed, after one was interrupted, and after one was done."""
     with simulator("--latency-s", "0.2") as server:

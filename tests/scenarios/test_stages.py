@@ -68,6 +68,7 @@ def test_three_stages_bring_exactly_the_rows_asked_for(tmp_path: Path) -> None:
     assert [stage["accepted"] for stage in report["stages"]][-1] == 180
 
 
+@pytest.mark.slow
 def test_later_stages_begin_before_earlier_ones_end(tmp_path: Path) -> None:
     """There is no barrier: the first row is judged while the first stage still asks."""
     with simulator("--latency-s", "0.05") as server:

@@ -186,6 +186,7 @@ def test_verify_names_a_damaged_page(copied: tuple[Path, sqlite3.Connection]) ->
     assert "everything but the file" in found["skipped"][0]
 
 
+@pytest.mark.slow
 def test_verify_of_a_live_run(tmp_path: Path) -> None:
     """While a run writes, another process verifies what is there, and the run goes on."""
     with simulator(*FAULTS, "--latency-s", "0.1") as server:
