@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import shutil
 import ssl
+import subprocess
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -32,7 +35,7 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(*replies: bytes | Reply) -> AsyncIterator[Server]:
+async def serving(*replies: bytes | Reply, tls: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
     """A server that gives each request, over all connections, the next reply; the last one again and again. Bytes are
     sent as they are; an empty reply closes the connection."""
 
@@ -55,8 +58,8 @@ async def serving(*replies: bytes | Reply) -> AsyncIterator[Server]:
             server.ended.append(True)
             writer.close()
 
-    listening = await asyncio.start_server(handle, "127.0.0.1", 0)
-    server = Server(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/v1")
+    listening = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=tls)
+    server = Server(f"http{'s' if tls else ''}://127.0.0.1:{listening.sockets[0].getsockname()[1]}/v1")
     try:
         yield server
     finally:
@@ -334,3 +337,30 @@ async def test_header_with_a_line_break_is_refused() -> None:
     async with serving(OK) as server, client_of(server.url, x="a\r\ny: b") as client:
         with pytest.raises(ValueError, match="line break"):
             await client.post("/x", b"{}", timeout_s=5)
+
+
+def make_certificate(folder: Path) -> tuple[Path, Path]:
+    certificate, key = folder / "cert.pem", folder / "key.pem"
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=loopback"]
+    made += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(made, check=True, capture_output=True)
+    return certificate, key
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="makes a certificate with openssl")
+async def test_https_is_spoken_with_whom_it_trusts_and_nobody_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A certificate that the system trusts is good for many requests on one connection; an unknown one ends it."""
+    certificate, key = make_certificate(tmp_path)
+    server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server_side.load_cert_chain(certificate, key)
+    async with serving(OK, tls=server_side) as server:
+        with pytest.raises(ssl.SSLError):
+            async with client_of(server.url) as client:
+                await client.post("/x", b"{}", timeout_s=5)
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        async with client_of(server.url) as client:
+            for _ in range(3):
+                assert (await client.post("/x", b"{}", timeout_s=5)).body == b"ok"
+    assert len(server.requests) == 3

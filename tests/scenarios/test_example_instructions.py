@@ -20,7 +20,9 @@ def test_instructions_example_meets_its_targets_and_exports_as_chat(tmp_path: Pa
     done = synthgen("run", job, "--out", tmp_path / "out", "--json", "--quiet", timeout=900)
     assert done.returncode == 0, done.stderr
     assert orjson.loads(done.stdout.splitlines()[-1])["accepted"] == {"": 12}
-    seeds = {orjson.loads(line)["instruction"] for line in (EXAMPLES / "instructions/seeds.jsonl").open("rb")}
+    seeds = {
+        orjson.loads(line)["instruction"] for line in (EXAMPLES / "instructions/seeds.jsonl").read_bytes().splitlines()
+    }
     rows = [orjson.loads(line) for line in export(tmp_path / "out").splitlines()]
     assert not seeds & {row["instruction"] for row in rows}
     assert all(len(row["response"]) >= 20 for row in rows)
