@@ -50,6 +50,7 @@ class Case:
         least_speed_ratio: Requests a second of the engine to the bare client's.
         most_cpu_ratio: Processor time a request, likewise; None where it is only shown.
         has_sdk: Whether the openai package takes part.
+        checks: Of the job; exact dedup where it says nothing.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Case:
     least_speed_ratio: float | None = None
     most_cpu_ratio: float | None = None
     has_sdk: bool = False
+    checks: tuple[dict[str, Any], ...] = ({"check": "duplicate", "near": False},)
 
 
 CASES = (
@@ -66,6 +68,7 @@ CASES = (
     Case("0 ms", {"latency_s": 0.0}, 256, 10_000),
     Case("1,000 ms", {"latency_s": 1.0}, 2000, 40_000),
     Case("heavy tail", {"latency_s": 0.1, "latency_kind": "lognormal"}, 256, 10_000, 0.95),
+    Case("letters", {"latency_s": 0.1}, 256, 5_000, checks=({"check": "duplicate", "near": False, "lexical": 0.7},)),
 )
 
 
@@ -85,12 +88,12 @@ def ask_by(kind: str, server: Server, requests: int, in_flight: int) -> Cost:
     return Cost(requests / told["wall_s"], 1000 * told["cpu_s"] / requests)
 
 
-def run_engine(server: Server, requests: int, in_flight: int) -> tuple[Cost, float]:
+def run_engine(server: Server, case: Case, requests: int) -> tuple[Cost, float]:
     """Let the engine ask for as many rows; its cost, and the steady rate: requests a second from the second quarter of
     them to the ninth tenth, as the server counts."""
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        job = write_job(folder, server.base_url, rows=requests, model={"limits": {"max_concurrency": in_flight}})
+        folder, limits = Path(name), {"limits": {"max_concurrency": case.in_flight}}
+        job = write_job(folder, server.base_url, rows=requests, model=limits, checks=list(case.checks))
         command = [sys.executable, "-m", "synthgen", "run", str(job), "--out", str(folder / "out"), "--quiet", "--json"]
         server.reset()
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -140,7 +143,7 @@ def measure(case: Case, rounds: int, scale: float) -> list[Figure]:
     with simulator(**case.settings) as server:
         for _ in range(rounds):
             bare.append(ask_by("bare", server, requests, case.in_flight))
-            cost, per_s = run_engine(server, requests, case.in_flight)
+            cost, per_s = run_engine(server, case, requests)
             engine.append(cost)
             steady.append(per_s)
             if case.has_sdk:

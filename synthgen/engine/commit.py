@@ -86,9 +86,11 @@ class Committer:
 
     def _foresee(self, turns: Iterable[tuple[str, int]]) -> None:
         """Have the items of the slots that will be judged now searched for at once."""
-        ready = [landed for turn in takewhile(self._landed.__contains__, turns) for landed in (self._landed[turn],)]
-        candidates = [item.candidate for landed in ready for item in landed.items if item.rejection is None]
-        if len(candidates) > 1 and (dedup := self._dedup(candidates[0].label)).compares_letters:
+        ready = list(takewhile(self._landed.__contains__, turns))
+        if not ready or not (dedup := self._dedup(ready[0][0])).compares_letters:
+            return
+        candidates = [item.candidate for turn in ready for item in self._landed[turn].items if item.rejection is None]
+        if len(candidates) > 1:
             dedup.foresee(candidates)
 
     def close_dry(self) -> None:

@@ -284,7 +284,7 @@ class Lane:
         encoder = pools.encoder
         if not self._has_kept_vectors or encoder is None:
             return {}
-        encoded = [pools.judge_texts(landed).surviving_texts for landed in alive]
+        encoded = [landed.surviving_texts for landed in pools.judge_texts_each(alive)]
         digests = [digest for texts in encoded for digest in vector_digests(texts)]
         return await self.writer.call(lambda: self.journal.row_vectors(encoder.identity, digests))
 
