@@ -66,7 +66,7 @@ def write_job(folder: Path, base_url: str, **changes: Any) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     write_rows(folder / "train.csv", labels={"late": 40, "lost": 12, "other": 60})
     (folder / "plain.j2").write_text(TEMPLATE)
-    model: dict[str, Any] = {"provider": "openai", "model": "sim", "base_url": base_url, "timeout_s": 5}
+    model: dict[str, Any] = {"provider": "openai", "model": "sim", "base_url": base_url, "timeout_s": 30}
     model.update(changes.pop("model", {}))
     job: dict[str, Any] = {
         "name": "scene",

@@ -253,8 +253,8 @@ def test_faulty_server_still_gives_every_row(tmp_path: Path) -> None:
 
 
 def test_full_disk_stops_the_run_and_loses_nothing_committed(tmp_path: Path) -> None:
-    """A journal that cannot grow ends the run with exit 4 and the next step; with room again it goes on, and at most
-    what was in flight is asked again."""
+    """A journal that cannot grow ends the run with exit 4 and the next step; at most what was in flight is not in it,
+    and with room again nothing else is asked again."""
     concurrency = 4
     with simulator() as server:
         job = write_job(tmp_path, server.base_url, model={"limits": {"max_concurrency": concurrency}})
@@ -265,8 +265,13 @@ def test_full_disk_stops_the_run_and_loses_nothing_committed(tmp_path: Path) -> 
         assert done.returncode == 4, done.stderr
         assert "Traceback" not in done.stderr
         assert "nothing committed was lost" in done.stderr
+        with Journal.read(tmp_path / "out") as journal:
+            unkept = server.stats()["granted"] - journal.answers()
+        assert unkept <= concurrency, server.stats()
         assert run_json(job, tmp_path / "out")["exit"] == 0
-        assert server.stats()["repeats"] <= concurrency
+        with Journal.read(tmp_path / "out") as journal:
+            failed, _ = journal.losses_total()
+        assert server.stats()["repeats"] <= unkept + failed, server.stats()
 
 
 def test_second_run_on_one_directory_is_refused(tmp_path: Path) -> None:
