@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -265,11 +266,11 @@ def test_full_disk_stops_the_run_and_loses_nothing_committed(tmp_path: Path) -> 
         assert done.returncode == 4, done.stderr
         assert "Traceback" not in done.stderr
         assert "nothing committed was lost" in done.stderr
-        with Journal.read(tmp_path / "out") as journal:
+        with closing(Journal.read(tmp_path / "out")) as journal:
             unkept = server.stats()["granted"] - journal.answers()
         assert unkept <= concurrency, server.stats()
         assert run_json(job, tmp_path / "out")["exit"] == 0
-        with Journal.read(tmp_path / "out") as journal:
+        with closing(Journal.read(tmp_path / "out")) as journal:
             failed, _ = journal.losses_total()
         assert server.stats()["repeats"] <= unkept + failed, server.stats()
 
