@@ -35,11 +35,13 @@ FIRST_PROBE_S, LONGEST_PROBE_S = 0.05, 4.0
 LONG_CLOSURE_S = 3.0
 SOON_S = 2.0
 LONGEST_HOLD_S = 60.0
+LEAST_GAIN, UNSURE_GAIN = 1.15, 1.5
 
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """What was so when a request was sent: the time, how many were in flight with it, and whether a bound was held.
+    """What was so when a request was sent: the time, how many were in flight with it, whether a bound was held, and the
+    level it counts for.
 
     What is refused while a bound is held below where it was met is not refused because of it.
     """
@@ -47,6 +49,7 @@ class Ticket:
     at: float
     in_flight: int
     is_held: bool = False
+    level: Level | None = None
 
 
 @dataclass(slots=True)
@@ -177,7 +180,18 @@ class AdaptiveLimit:
             self._held_sent += 1
             if self._held_sent > HELD_SENDS_KEPT:  # older ones count half
                 self._held_sent, self._held_throttled = self._held_sent / 2, self._held_throttled / 2
-        return Ticket(now, in_flight, is_held)
+        return Ticket(now, in_flight, is_held, self._level_of(in_flight))
+
+    def _level_of(self, in_flight: int) -> Level | None:
+        """The level that a request counts for; None where the bound was not what held it back."""
+        if not self.may_adapt or self._closure is not None or self._ramp is not None:
+            return None
+        level = self._level
+        if level is None:
+            if in_flight < 0.75 * self.concurrency:
+                return None
+            self._level = level = Level(self.concurrency)
+        return level if level.take(in_flight) else None
 
     def passed(self, ticket: Ticket, now: float, latency_s: float) -> None:
         """An answer came."""
@@ -190,12 +204,16 @@ class AdaptiveLimit:
 
     def failed(self, ticket: Ticket) -> None:
         """Neither an answer nor a throttling: says nothing about limits, but a probe is over."""
+        if ticket.level is not None:
+            ticket.level.drop()
         if self._closure is not None and ticket.at >= self._closure.until:
             self._closure.probe_at = None
 
     def throttled(self, ticket: Ticket, now: float, retry_after_s: float | None) -> None:
         """The endpoint refused a request because of load."""
         self._window.add_throttled(ticket.at)
+        if ticket.level is not None:
+            ticket.level.drop()
         self._held_throttled += ticket.is_held
         self._refusal_s += 0.2 * (min(now - ticket.at, 1.0) - self._refusal_s)
         if self._cycle is not None:
@@ -383,23 +401,20 @@ class AdaptiveLimit:
 
     def _grow(self, ticket: Ticket, latency_s: float) -> None:
         """Slow start, and the plateau that ends it."""
+        level = self._level
+        if level is not None and ticket.level is level:
+            level.add(latency_s)
         if ticket.in_flight < 0.75 * self.concurrency:
             return  # the bound was not what held the request back
         if self._ramp is not None:
             self._ramp += ticket.at >= self._cut_at
             self._ramp = None if self._ramp >= (self._places.value or self._start) else self._ramp
             return
-        is_slow_start = self._places.value is None
-        level = self._level
         if level is None:
-            self._level = level = Level(self.concurrency)
-        if ticket.in_flight >= 0.75 * level.in_flight:
-            level.add(ticket.in_flight, latency_s)
-        if is_slow_start and self._start < min(self.ceiling, 2 * level.in_flight):
+            return
+        if self._places.value is None and self._start < min(self.ceiling, 2 * level.in_flight):
             self._start += 1
-        if level.count >= max(32, 0.5 * level.in_flight) and self.concurrency >= min(
-            self.ceiling, 1.9 * level.in_flight
-        ):
+        if level.is_known and self.concurrency >= min(self.ceiling, 1.9 * level.in_flight):
             self._compare_levels(level)
 
     def _compare_levels(self, level: Level) -> None:
@@ -408,9 +423,8 @@ class AdaptiveLimit:
         if reference is None or level.in_flight < 1.5 * reference.in_flight:
             self._reference = level
             return
-        more = level.mean_in_flight / reference.mean_in_flight
-        gain = 1 + (more / math.exp(level.mean_log - reference.mean_log) - 1) / (more - 1) if more > 1.2 else 2.0
-        if gain >= 1.15:  # where the number in flight doubles
+        is_gain = level.gain_over(reference) >= LEAST_GAIN
+        if is_gain or level.gain_over(reference, errors=2.0) >= UNSURE_GAIN:  # a heavy tail scatters widely
             self._reference, self._plateau_hold_s = level, 5.0
             return
         self._plateau_hold_s = min(60.0, 2 * self._plateau_hold_s)

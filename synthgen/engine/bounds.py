@@ -6,7 +6,7 @@ Values with no clock: the caller brings the time.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 class Bound:
@@ -112,27 +112,75 @@ class Window:
         return sum(self._sent[p] for p in places), sum(self._throttled[p] for p in places)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Level:
-    """Latency at one number of requests in flight: mean of logarithms, which one slow answer does not spoil."""
+    """Latency at one number of requests in flight, by the median of the first requests sent there.
+
+    Those still unanswered count as slow ones: the answers that come first are the quick ones, and say little.
+
+    Attributes:
+        in_flight: Requests in flight where it begins.
+        sent: Requests that are counted.
+        sum_in_flight: Requests in flight with each of these.
+        logs: Logarithms of the latencies of those that were answered.
+    """
+
+    LEAST_SENT, ANSWERED_RATIO = 32, 0.75
+    QUARTER_DEVIATIONS = 0.6745  # standard deviations from the median of a normal distribution to its quartiles
+    MEDIAN_ERROR = 1.2533  # standard error of a normal sample's median, to that of its mean
 
     in_flight: float
+    sent: int = 0
     sum_in_flight: float = 0.0
-    sum_log: float = 0.0
-    count: int = 0
+    logs: list[float] = field(default_factory=list)
 
-    def add(self, in_flight: int, latency_s: float) -> None:
+    def take(self, in_flight: int) -> bool:
+        """Whether a request that leaves with so many in flight is one of those that are counted."""
+        if self.sent >= max(self.LEAST_SENT, 0.5 * self.in_flight) or in_flight < 0.75 * self.in_flight:
+            return False
+        self.sent += 1
         self.sum_in_flight += in_flight
-        self.sum_log += math.log(max(latency_s, 1e-6))
-        self.count += 1
+        return True
+
+    def add(self, latency_s: float) -> None:
+        """One of them was answered."""
+        self.logs.append(math.log(max(latency_s, 1e-6)))
+
+    def drop(self) -> None:
+        """One of them failed: another takes its place."""
+        self.sum_in_flight -= self.mean_in_flight
+        self.sent -= 1
+
+    @property
+    def is_known(self) -> bool:
+        """Whether enough of them were answered."""
+        is_all_sent = self.sent >= max(self.LEAST_SENT, 0.5 * self.in_flight)
+        return is_all_sent and len(self.logs) >= self.ANSWERED_RATIO * self.sent
 
     @property
     def mean_in_flight(self) -> float:
-        return self.sum_in_flight / max(1, self.count)
+        return self.sum_in_flight / max(1, self.sent)
 
-    @property
-    def mean_log(self) -> float:
-        return self.sum_log / max(1, self.count)
+    def gain_over(self, other: Level, *, errors: float = 0.0) -> float:
+        """Answers a second here to those there, where what is in flight doubles; 1 where that brings nothing.
+
+        Args:
+            other: A known level with less in flight.
+            errors: By how many standard errors the answers may have been quicker than they were seen to be.
+        """
+        more = self.mean_in_flight / max(1.0, other.mean_in_flight)
+        if more <= 1.2:  # too little more to tell
+            return 2.0
+        (here, here_error), (there, there_error) = self._median(), other._median()
+        slower = here - there - errors * math.hypot(here_error, there_error)
+        return 1 + (more / math.exp(slower) - 1) / (more - 1)
+
+    def _median(self) -> tuple[float, float]:
+        """Of the logarithms, and its standard error."""
+        ordered = sorted(self.logs)
+        lower, middle = ordered[self.sent // 4], ordered[self.sent // 2]
+        deviation = (middle - lower) / self.QUARTER_DEVIATIONS
+        return middle, self.MEDIAN_ERROR * deviation / math.sqrt(self.sent)
 
 
 def is_better(earlier: tuple[int, int], later: tuple[int, int]) -> bool:

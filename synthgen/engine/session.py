@@ -37,7 +37,9 @@ from synthgen.journal import Journal
 from synthgen.providers.protocol import Provider
 
 LEAST_WINDOW = 1024
-WINDOW_A_REQUEST_IN_FLIGHT = 16
+# A slow answer holds up the judging, not the asking: an answer that takes 64 times the usual leaves no place empty.
+WINDOW_A_REQUEST_IN_FLIGHT, LEAST_A_REQUEST_IN_FLIGHT = 64, 16
+ROWS_TO_HOLD = 32_768
 DEADLINE_LOOK_S = 0.5
 
 
@@ -73,7 +75,7 @@ class Session:
         self._allowance = Allowance() if pilot is None else Allowance(pilot)
         self._endpoints = _endpoints(blueprint, providers) if providers is not None else []
         most_in_flight = _most_in_flight(blueprint, providers) if providers is not None else 0
-        self._window = max(LEAST_WINDOW, WINDOW_A_REQUEST_IN_FLIGHT * most_in_flight)
+        self._window = _window(most_in_flight, items=blueprint.items)
         self._spent = sum((_spent(journal) for journal in journals), Spend())
         self.lanes = self._make_lanes(journals, row_judges)
         self._dispatcher: Dispatcher | None = None
@@ -230,6 +232,13 @@ class Session:
                     scope.cancel()
                 has_come = True
                 self.stop.set(StopKind.INTERRUPTED, f"interrupted by {signal.Signals(number).name}")
+
+
+def _window(most_in_flight: int, *, items: int) -> int:
+    """Slots that may be asked ahead of the one judged next: enough to wait out a slow answer, within the memory that
+    `ROWS_TO_HOLD` rows take."""
+    enough = min(WINDOW_A_REQUEST_IN_FLIGHT * most_in_flight, ROWS_TO_HOLD // items)
+    return max(LEAST_WINDOW, LEAST_A_REQUEST_IN_FLIGHT * most_in_flight, enough)
 
 
 def _spent(journal: Journal) -> Spend:

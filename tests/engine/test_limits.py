@@ -117,6 +117,24 @@ def test_plateau_ends_growth() -> None:
     assert outcome.per_s(10, 60) >= 0.9 * 80 / 0.306
 
 
+@pytest.mark.parametrize(("seed", "ceiling"), [(0, 64), (1, 64), (2, 96), (3, 256)])
+def test_heavy_tail_is_no_plateau(seed: int, ceiling: int) -> None:
+    """Where one answer in a hundred takes twenty times as long as another, chance is not taken for a server that is
+    full: the ceiling is reached, and kept."""
+    far = FarSide(latency_s=0.1, spread=1.29, chance=random.Random(seed))
+    outcome = keep_busy(EndpointLimits(LimitsConfig(), default_concurrency=ceiling), far, seconds=8)
+    assert outcome.end.max_concurrency == ceiling
+    assert not outcome.history
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.5, 1.0])
+def test_plateau_is_seen_through_scatter(spread: float) -> None:
+    """A server that works on 100 at once, however its answers scatter, is not given a thousand."""
+    far = FarSide(parallel=100, spread=spread)
+    outcome = keep_busy(EndpointLimits(LimitsConfig(), default_concurrency=2048), far, seconds=25)
+    assert outcome.end.max_concurrency <= 600
+
+
 @pytest.mark.parametrize(
     ("far", "seconds", "oracle"),
     [

@@ -17,6 +17,7 @@ import pytest
 
 from bench.virtual import VirtualProvider
 from synthgen.api import rows
+from synthgen.engine import session
 from synthgen.engine.blueprint import SlotMaker
 from synthgen.engine.events import BudgetState, EndpointPaused, LimitChanged
 from synthgen.engine.writer import JournalWriter
@@ -111,6 +112,31 @@ def test_weights_share_the_work_among_endpoints_with_room(tmp_path: Path) -> Non
     played = Scene(tmp_path, {"a": {}, "b": {}}, rows=20, model=model).play()
     ratio = played.stats["a"].granted / played.stats["b"].granted
     assert 2 <= ratio <= 4
+
+
+def test_one_slow_answer_holds_up_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows are judged in order, but not asked in order: while one answer takes 200 times as long as the others, every
+    other place in flight stays busy."""
+
+    class Slow(VirtualProvider):
+        asked = 0
+
+        async def complete(self, request: Request, *, timeout_s: float) -> Answer:
+            self.asked += 1
+            if self.asked == 1:
+                await anyio.sleep(20.0)
+            return await super().complete(request, timeout_s=timeout_s)
+
+    def slow(provider: VirtualProvider) -> VirtualProvider:
+        provider.__class__ = Slow
+        return provider
+
+    monkeypatch.setattr(session, "LEAST_WINDOW", 32)
+    model = {"": {"limits": {"max_concurrency": 8}}}
+    scene = Scene(tmp_path, {"a": {"latency_s": 0.1}}, rows=450, model=model, wrap=slow)
+    played = scene.play()
+    assert played.result.exit_code == 0
+    assert played.lasted_s < 20.7
 
 
 def test_deadline_is_kept_with_what_is_in_flight(tmp_path: Path) -> None:
