@@ -6,12 +6,13 @@ import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from decimal import Decimal
+from typing import Any, Protocol
 
 import orjson
 
 from synthgen.engine.breaker import Breaker
-from synthgen.engine.budget import Price, Spend
+from synthgen.engine.budget import Spend
 from synthgen.engine.clock import Clock, loop_time
 from synthgen.engine.limits import EndpointLimits
 from synthgen.journal import LimitChange
@@ -28,6 +29,14 @@ CONNECT_ATTEMPTS_BEFORE_FIRST_ANSWER = 3
 TOLD_RATE_CHANGE_RATIO = 0.1
 TOLD_EVERY_S = 1.0
 _BILLED_CODES = {"timeout", "cut", "bad_body", "content_filter", "unknown"}
+
+
+class Pricing(Protocol):
+    """Knows what tokens cost."""
+
+    def of(self, usage: Usage) -> Decimal:
+        """USD."""
+        ...
 
 
 @dataclass(slots=True, eq=False)
@@ -52,7 +61,7 @@ class Endpoint:
 
     provider: Provider
     limits: EndpointLimits
-    price: Price
+    price: Pricing
     group: int
     timeout_s: float
     weight: float = 1.0

@@ -9,6 +9,7 @@ from synthgen.engine.budget import Price
 from synthgen.engine.endpoint import output_bound
 from synthgen.errors import JobError
 from synthgen.job import Job, ModelConfig
+from synthgen.records import Usage
 
 _MILLION = Decimal(1_000_000)
 PAID_PROVIDERS = frozenset({"openai"})
@@ -20,12 +21,11 @@ def price_of(config: ModelConfig) -> Price | None:
         return Price(Decimal(0), Decimal(0))
     if config.price is not None:
         return Price(config.price.input_usd_per_mtok / _MILLION, config.price.output_usd_per_mtok / _MILLION)
-    from genai_prices import Usage, calc_price
+    import genai_prices
 
+    usage = genai_prices.Usage(input_tokens=1_000_000, output_tokens=1_000_000)
     try:
-        found = calc_price(
-            Usage(input_tokens=1_000_000, output_tokens=1_000_000), config.model, provider_api_url=config.base_url
-        )
+        found = genai_prices.calc_price(usage, config.model, provider_api_url=config.base_url)
     except LookupError:
         return None
     return Price(found.input_price / _MILLION, found.output_price / _MILLION)
@@ -46,6 +46,25 @@ def require_price(config: ModelConfig, *, has_usd_budget: bool) -> Price:
     return price or Price(Decimal(0), Decimal(0))
 
 
+class LatePrice:
+    """A price that is looked up when the first answer is to be paid: the table is large, and reading it should not hold
+    up the first request. An unknown price counts as zero.
+
+    Args:
+        config: The model's entry.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        self._config = config
+        self._found: Price | None = None
+
+    def of(self, usage: Usage) -> Decimal:
+        """USD."""
+        if self._found is None:
+            self._found = require_price(self._config, has_usd_budget=False)
+        return self._found.of(usage)
+
+
 def require_affordable(job: Job) -> None:
     """Whether the budget can hold: what one answer costs at most must be known before it is asked for.
 
@@ -55,7 +74,8 @@ def require_affordable(job: Job) -> None:
     budget = job.budget
     field = "max_usd" if budget.max_usd is not None else "max_tokens" if budget.max_tokens is not None else None
     for number, config in enumerate(job.models):
-        require_price(config, has_usd_budget=budget.max_usd is not None)
+        if budget.max_usd is not None:
+            require_price(config, has_usd_budget=True)
         is_bounded = all(output_bound(config.params | stage.params) is not None for stage in job.stages or (PLAIN,))
         if field is not None and config.provider in PAID_PROVIDERS and not is_bounded:
             raise JobError(

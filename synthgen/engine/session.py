@@ -26,7 +26,7 @@ from synthgen.engine.events import Draining, Observer
 from synthgen.engine.lane import Lane
 from synthgen.engine.limits import EndpointLimits
 from synthgen.engine.pools import EncoderRoom
-from synthgen.engine.prices import PAID_PROVIDERS, require_price
+from synthgen.engine.prices import PAID_PROVIDERS, LatePrice, require_price
 from synthgen.engine.retry import RetryPolicy
 from synthgen.engine.signal import Signal
 from synthgen.engine.sources import Sources, load_sources
@@ -265,7 +265,7 @@ def _endpoint(job: Job, config: ModelConfig, provider: Provider, *, group: int) 
     return Endpoint(
         provider=provider,
         limits=limits,
-        price=require_price(config, has_usd_budget=job.budget.max_usd is not None),
+        price=LatePrice(config) if job.budget.max_usd is None else require_price(config, has_usd_budget=True),
         group=group,
         timeout_s=config.timeout_s,
         weight=config.weight,
