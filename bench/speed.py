@@ -12,12 +12,14 @@ from __future__ import annotations
 import argparse
 import json
 import resource
+import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,7 @@ from bench.stage import (
     simulator,
     write_job,
 )
+from synthgen.journal import JOURNAL_NAME
 
 SDK_REQUESTS = 1500
 
@@ -88,9 +91,23 @@ def ask_by(kind: str, server: Server, requests: int, in_flight: int) -> Cost:
     return Cost(requests / told["wall_s"], 1000 * told["cpu_s"] / requests)
 
 
-def run_engine(server: Server, case: Case, requests: int) -> tuple[Cost, float]:
-    """Let the engine ask for as many rows; its cost, and the steady rate: requests a second from the second quarter of
-    them to the ninth tenth, as the server counts."""
+@dataclass(frozen=True, slots=True)
+class EngineRun:
+    """What a run of the engine came to.
+
+    Attributes:
+        cost: Of it all.
+        steady_per_s: Requests a second from the second quarter of them to the ninth tenth, as the server counts.
+        p99_s: Of a hundred answers one took longer, from asking to having it.
+    """
+
+    cost: Cost
+    steady_per_s: float
+    p99_s: float
+
+
+def run_engine(server: Server, case: Case, requests: int) -> EngineRun:
+    """Let the engine ask for as many rows."""
     with tempfile.TemporaryDirectory() as name:
         folder, limits = Path(name), {"limits": {"max_concurrency": case.in_flight}}
         job = write_job(folder, server.base_url, rows=requests, model=limits, checks=list(case.checks))
@@ -101,9 +118,17 @@ def run_engine(server: Server, case: Case, requests: int) -> tuple[Cost, float]:
         counts = list(_counts(server, process))
         out, _ = process.communicate()
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        p99_s = _p99_s(folder / "out" / JOURNAL_NAME)
     told = json.loads(out.splitlines()[-1])
     cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Cost(told["requests"] / told["elapsed_s"], 1000 * cpu_s / told["requests"]), _steady_per_s(counts, requests)
+    cost = Cost(told["requests"] / told["elapsed_s"], 1000 * cpu_s / told["requests"])
+    return EngineRun(cost, _steady_per_s(counts, requests), p99_s)
+
+
+def _p99_s(journal: Path) -> float:
+    with closing(sqlite3.connect(journal)) as db:
+        latencies = [found for (found,) in db.execute("SELECT latency_s FROM completions ORDER BY latency_s")]
+    return float(latencies[int(0.99 * len(latencies))])
 
 
 def _counts(server: Server, process: subprocess.Popen[str]) -> Iterator[tuple[float, int]]:
@@ -139,31 +164,42 @@ def start_up(rounds: int) -> Figure:
 def measure(case: Case, rounds: int, scale: float) -> list[Figure]:
     """One case, its clients in turns."""
     requests = max(1000, round(case.requests * scale))
-    bare, engine, steady, sdk = [], [], [], []
+    bare, runs, sdk = list[Cost](), list[EngineRun](), list[Cost]()
     with simulator(**case.settings) as server:
         for _ in range(rounds):
             bare.append(ask_by("bare", server, requests, case.in_flight))
-            cost, per_s = run_engine(server, case, requests)
-            engine.append(cost)
-            steady.append(per_s)
+            runs.append(run_engine(server, case, requests))
             if case.has_sdk:
                 sdk.append(ask_by("sdk", server, round(SDK_REQUESTS * scale), case.in_flight))
-    return [*_beside_bare(case, bare, engine, steady), *_beside_sdk(case, sdk, engine)]
+    engine = [run.cost for run in runs]
+    return [*_beside_bare(case, bare, engine), *_by_itself(case, runs), *_beside_sdk(case, sdk, engine)]
 
 
-def _beside_bare(case: Case, bare: Sequence[Cost], engine: Sequence[Cost], steady: Sequence[float]) -> list[Figure]:
+def _beside_bare(case: Case, bare: Sequence[Cost], engine: Sequence[Cost]) -> list[Figure]:
     speed = [e.per_s / b.per_s for e, b in zip(engine, bare, strict=True)]
     cpu = [e.cpu_ms / b.cpu_ms for e, b in zip(engine, bare, strict=True)]
-    figures = [
+    return [
         shown(f"{case.name}: bare aiohttp", _words(bare)),
-        shown(f"{case.name}: the engine", f"{_words(engine)}; steady {statistics.median(steady):,.0f}/s"),
+        shown(f"{case.name}: the engine", _words(engine)),
         _ratio(f"{case.name}: requests/s, engine to bare", speed, least=case.least_speed_ratio),
         _ratio(f"{case.name}: CPU a request, engine to bare", cpu, most=case.most_cpu_ratio),
     ]
+
+
+def _by_itself(case: Case, runs: Sequence[EngineRun]) -> list[Figure]:
+    """The steady rate; where the server's latency is fixed, what the engine adds to it, and how near the rate comes to
+    what that latency or the engine's one core allows, whichever is less."""
+    steady = statistics.median(run.steady_per_s for run in runs)
+    figures = [shown(f"{case.name}: the engine's steady rate", f"{steady:,.0f}/s")]
     latency_s = case.settings["latency_s"]
+    if latency_s and "latency_kind" not in case.settings:
+        added_s = statistics.median(run.p99_s for run in runs) - latency_s
+        figures.append(shown(f"{case.name}: p99 of what the engine adds to the latency", f"{1000 * added_s:,.0f} ms"))
     if latency_s >= 1:
-        allowed = case.in_flight / latency_s
-        figures.append(shown(f"{case.name}: steady rate of what latency allows", f"{max(steady) / allowed:.0%}"))
+        by_latency = case.in_flight / latency_s
+        shares = [run.steady_per_s / min(by_latency, 1000 / run.cost.cpu_ms) for run in runs]
+        figures.append(_ratio(f"{case.name}: steady rate of what latency or one core allows", shares, least=0.95))
+        figures.append(shown(f"{case.name}: steady rate of what latency allows", f"{steady / by_latency:.0%}"))
     return figures
 
 

@@ -191,7 +191,7 @@ def _flags(name: str, value: Any) -> list[str]:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """The environment of a child: this source tree before any installed one, and compiled once, as an installed one is."""
+    """The environment of a child: this source tree before any installed one, compiled once as an installed one is."""
     known = os.environ.get("PYTHONPATH")
     usual = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return {**usual, "PYTHONPATH": os.pathsep.join([str(ROOT), *([known] if known else [])]), **more}
