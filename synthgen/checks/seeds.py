@@ -26,14 +26,16 @@ class CopiedSeed:
     def judge(self, candidate: Candidate) -> Rejection | None:
         form = normalise(candidate.text)
         padded = f" {form} "
+        most_grams = max(1, len(padded) - 2) + _ROUNDING
         grams: frozenset[str] | None = None
         for seed_id, seed in zip(candidate.seeds, candidate.seed_texts, strict=True):
             seed_form, seed_grams = _seed(seed)
             overlap = 0.0
-            if self._may_overlap(padded, seed_grams):
+            is_long_enough = most_grams >= self._max_overlap_ratio * len(seed_grams)
+            if is_long_enough and self._may_overlap(padded, seed_grams):
                 grams = grams or form_ngrams(form)
                 overlap = jaccard(grams, seed_grams)
-            holds_it = len(seed_form) >= _LEAST_CONTAINED_CHARS and f" {seed_form} " in f" {form} "
+            holds_it = len(seed_form) >= _LEAST_CONTAINED_CHARS and f" {seed_form} " in padded
             if holds_it or overlap >= self._max_overlap_ratio:
                 evidence = {"id": seed_id, "text": seed, "overlap_ratio": round(overlap, 4), "contains_seed": holds_it}
                 return Rejection(Reason.COPIED_SEED, {**evidence, "max_overlap_ratio": self._max_overlap_ratio})

@@ -27,7 +27,7 @@ REFUSALS_BEFORE_FIRST_ANSWER = 5
 REFUSALS_IN_A_ROW = 50
 CONNECT_ATTEMPTS_BEFORE_FIRST_ANSWER = 3
 TOLD_RATE_CHANGE_RATIO = 0.1
-TOLD_EVERY_S = 1.0
+TOLD_EVERY_S, LOOKED_AT_EVERY_S = 1.0, 0.1
 _BILLED_CODES = {"timeout", "cut", "bad_body", "content_filter", "unknown"}
 
 
@@ -74,6 +74,7 @@ class Endpoint:
     down: Failure | None = None
     _output_tokens: _Mean = field(default_factory=lambda: _Mean(UNKNOWN_OUTPUT_TOKENS))
     _told: tuple[float, int, float | None] | None = None
+    _look_again_at: float = float("-inf")
     _input_tokens: int = 0
     _input_chars: int = 0
     _most_tokens_a_byte: float = 0.0
@@ -170,6 +171,9 @@ class Endpoint:
     def changed_limits(self) -> LimitChange | None:
         """Its limits, where they changed enough since this was last asked to be worth telling."""
         why, now = self.limits.why(), self.clock()
+        if not why and now < self._look_again_at:
+            return None
+        self._look_again_at = now + LOOKED_AT_EVERY_S
         if not why and self._told is not None and now - self._told[0] < TOLD_EVERY_S:
             return None
         found = self.limits.statistics()
