@@ -61,7 +61,10 @@ class Committer:
         """Judge the slots whose turn has come, up to `at_most`; how many there were."""
         if not self._demand.is_ordered:
             return self._commit_each_class(at_most)
-        self._foresee(islice(self._demand.upcoming(), at_most))
+        head = self._demand.head()
+        if head is None:
+            return 0
+        self._foresee(head.label, islice(self._demand.upcoming(), at_most))
         for count in range(at_most):
             account = self._demand.head()
             landed = self._landed.pop((account.label, account.committed), None) if account else None
@@ -75,7 +78,7 @@ class Committer:
         count = 0
         for account in list(self._demand.open_classes()) if self._landed else ():
             turns = range(account.committed, account.committed + at_most - count)
-            self._foresee((account.label, ordinal) for ordinal in turns)
+            self._foresee(account.label, ((account.label, ordinal) for ordinal in turns))
             while count < at_most and account.is_open:
                 landed = self._landed.pop((account.label, account.committed), None)
                 if landed is None:
@@ -84,11 +87,12 @@ class Committer:
                 count += 1
         return count
 
-    def _foresee(self, turns: Iterable[tuple[str, int]]) -> None:
-        """Have the items of the slots that will be judged now searched for at once."""
-        ready = list(takewhile(self._landed.__contains__, turns))
-        if not ready or not (dedup := self._dedup(ready[0][0])).compares_letters:
+    def _foresee(self, label: str, turns: Iterable[tuple[str, int]]) -> None:
+        """Have the items of the slots that will be judged now, a class's first, searched for at once."""
+        dedup = self._dedup(label)
+        if not dedup.compares_letters:
             return
+        ready = takewhile(self._landed.__contains__, turns)
         candidates = [item.candidate for turn in ready for item in self._landed[turn].items if item.rejection is None]
         if len(candidates) > 1:
             dedup.foresee(candidates)
