@@ -81,6 +81,7 @@ class AdaptiveLimit:
     Args:
         ceiling: Most requests in flight, whatever is learned.
         may_adapt: False keeps the ceiling and no rate: a model in this process says no to nobody.
+        start: Requests in flight at first, at most.
 
     Attributes:
         rate: Bound on requests a second; its value is None until it was met.
@@ -90,6 +91,7 @@ class AdaptiveLimit:
 
     ceiling: int
     may_adapt: bool = True
+    start: int = SLOW_START
     rate: Bound = field(default_factory=lambda: Bound(cut=0.96))
     background_ratio: float = 0.0
     why: str = ""
@@ -116,7 +118,7 @@ class AdaptiveLimit:
     _pace: float = 0.0
 
     def __post_init__(self) -> None:
-        self._start = float(min(self.ceiling, SLOW_START) if self.may_adapt else self.ceiling)
+        self._start = float(min(self.ceiling, self.start) if self.may_adapt else self.ceiling)
 
     # --- what may be sent --------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from aiolimiter import AsyncLimiter
 
-from synthgen.engine.adaptive import AdaptiveLimit, Ticket
+from synthgen.engine.adaptive import SLOW_START, AdaptiveLimit, Ticket
 from synthgen.engine.breaker import Breaker
 from synthgen.engine.clock import Clock, loop_time
 from synthgen.engine.signal import Signal
@@ -27,6 +27,7 @@ LATE_S, DEPTH_RATIO = 0.05, 0.01
 USED_RATIO = 0.985
 LONGEST_WINDOW_S = 90.0
 SAME_RATIO = 0.05
+DECLARED_START_RATIO = 0.25
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "": 1.0}
 
@@ -74,7 +75,9 @@ class EndpointLimits:
     ) -> None:
         self._clock = clock
         ceiling = config.max_concurrency or default_concurrency
-        self._adaptive = AdaptiveLimit(ceiling, may_adapt=may_adapt)
+        declared = config.max_concurrency or 0
+        start = max(SLOW_START, int(DECLARED_START_RATIO * declared))
+        self._adaptive = AdaptiveLimit(ceiling, may_adapt=may_adapt, start=start)
         self._breaker = breaker or Breaker()
         self._config = config
         self._in_flight = 0
