@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow check fix bench bench-quick bench-engine soak clean
+.PHONY: help demo test test-slow check fix bench bench-quick bench-engine bench-peers bench-million soak clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -48,8 +48,14 @@ bench-engine: $(READY) ## measure limits, crashes, faults, budgets and disks, on
 		$(BIN)/python -m bench.$$name || missed=1; \
 	done; exit $$missed
 
+bench-peers: $(READY) ## install the peers under .bench (4 GB) and measure them side by side with synthgen (25 minutes; ARGS='--rows 200' for a look)
+	$(BIN)/python -m bench.side_by_side $(ARGS)
+
+bench-million: $(READY) ## a million rows from end to end: does the last tenth cost what the first did (a quarter of an hour)
+	$(BIN)/python -m bench.million
+
 soak: $(READY) ## an hour of virtual time, then ten real minutes: does anything grow or stay
 	$(BIN)/python -m bench.soak
 
 clean: ## remove everything that make made
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build examples/*/out
+	rm -rf $(VENV) .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build examples/*/out

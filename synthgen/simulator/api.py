@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from synthgen.simulator.answers import ModelAnswer, request_key, write_answer
+from synthgen.simulator.dice import key_of
 from synthgen.simulator.faults import Fate, decide_fate
 from synthgen.simulator.gate import Gate
 from synthgen.simulator.replies import Refusal, Reply, completion_body, models_body
@@ -73,7 +74,7 @@ class Api:
         self._tally.leave()
         self._tally.answer(reply.status)
         if reply.bought is not None:
-            self._tally.grant(reply.bought)
+            self._tally.grant(reply.bought, self._clock())
 
     def abandoned(self, reply: Reply) -> None:
         """Counts a reply whose client left before it."""
@@ -89,18 +90,21 @@ class Api:
         self._gate.check_room(self._tally.in_flight)
         self._gate.check_stray(self._clock())
         key = request_key(settings.seed, body, is_chat=is_chat)
-        fate = decide_fate(settings, key, self._arrivals[key])
+        arrival = self._arrivals[key]
+        fate = decide_fate(settings, key, arrival)
         self._arrivals[key] += 1
         if fate.accident == "throttle":
             raise self._gate.throttle("Rate limit reached, please try again later.")
         if fate.accident == "error":
-            self._tally.enter()
+            self._tally.enter(self._clock())
             refusal = Refusal(settings.error_status, "The server had an error.", "server_error")
             return Reply(refusal.status, refusal.as_body(), delay_s=fate.delay_s, is_work=True)
-        answer = write_answer(settings, body, key, is_chat=is_chat)
+        is_anew = settings.has_fresh_answers and arrival > 0
+        said = key_of(settings.seed, b"again", key, arrival.to_bytes(8, "big")) if is_anew else key
+        answer = write_answer(settings, body, said, is_chat=is_chat)
         now = self._clock()
         self._gate.admit(now, answer.input_tokens + answer.output_tokens if self._gate.counts_tokens else 0)
-        self._tally.enter()
+        self._tally.enter(now)
         reply_body = completion_body(answer, body.get("model"), key, is_chat=is_chat)
         return self._granted(answer, fate, raw, reply_body, now)
 

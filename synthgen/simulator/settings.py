@@ -72,6 +72,8 @@ class SimulatorSettings:
     filtered_ratio: float = _ratio("Share of answers left empty, with finish_reason content_filter.")
     duplicate_ratio: float = _ratio("Share of items that repeat a text given before for the same class.")
 
+    has_fresh_answers: bool = _option(False, "Answer a request anew where it comes again, as a sampling model does.")
+
     api_key: str | None = _option(None, "Key asked for; any or none is accepted where it is not set.")
     models: tuple[str, ...] = _option((), "Names of the known models; any is known where none is set.")
     refuse_formats: tuple[str, ...] = _option((), "Types of response_format refused with 400, as old servers do.")

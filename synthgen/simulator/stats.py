@@ -44,6 +44,8 @@ class Statistics:
         repeats: Granted requests whose exact body had been delivered whole before: bought twice. A body that was cut
             may be bought again without counting, as its buyer had no choice.
         elapsed_s: Seconds counted.
+        first_admitted_s, last_granted_s: When the first request was taken on and when the last granted body was begun;
+            None before there is one.
     """
 
     received: int
@@ -60,6 +62,8 @@ class Statistics:
     distinct: int
     repeats: int
     elapsed_s: float
+    first_admitted_s: float | None = None
+    last_granted_s: float | None = None
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -82,11 +86,15 @@ class Tally:
         self._per_s: Counter[int] = Counter()
         self._granted_digests: set[bytes] = set()
         self._whole_digests: set[bytes] = set()
+        self._first_admitted: float | None = None
+        self._last_granted: float | None = None
 
     def receive(self) -> None:
         self._received += 1
 
-    def enter(self) -> None:
+    def enter(self, now: float) -> None:
+        if self._first_admitted is None:
+            self._first_admitted = now
         self.in_flight += 1
         self._max_in_flight = max(self._max_in_flight, self.in_flight)
 
@@ -97,8 +105,9 @@ class Tally:
     def answer(self, status: int) -> None:
         self._by_status[status] += 1
 
-    def grant(self, bought: Purchase) -> None:
+    def grant(self, bought: Purchase, now: float) -> None:
         self._granted += 1
+        self._last_granted = now
         self._per_s[int(max(0.0, bought.at - self._start))] += 1
         self._input_tokens += bought.input_tokens
         self._output_tokens += bought.output_tokens
@@ -126,4 +135,9 @@ class Tally:
             distinct=len(self._granted_digests),
             repeats=self._repeats,
             elapsed_s=round(now - self._start, 3),
+            first_admitted_s=self._since_start(self._first_admitted),
+            last_granted_s=self._since_start(self._last_granted),
         )
+
+    def _since_start(self, moment: float | None) -> float | None:
+        return None if moment is None else round(moment - self._start, 4)

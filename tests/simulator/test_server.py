@@ -176,6 +176,33 @@ async def test_server_counts_what_it_sold(connect: Any) -> None:
         assert client.simulator.stats().received == 0
 
 
+async def test_server_answers_anew_only_where_told(connect: Any) -> None:
+    """A request that comes again gets its answer again, or with fresh answers another one; the first is the same."""
+    async with connect() as client:
+        same = {(await client.chat("Write 2 messages.")).text for _ in range(3)}
+    async with connect(has_fresh_answers=True) as client:
+        fresh = [(await client.chat("Write 2 messages.")).text for _ in range(3)]
+    assert len(same) == 1
+    assert fresh[0] in same
+    assert len(set(fresh)) == 3
+
+
+async def test_server_knows_when_it_was_first_asked_and_last_answered(connect: Any) -> None:
+    """Both by its own clock; refusals are neither, and a reset forgets them."""
+    async with connect(latency_s=0.05, throttle_ratio=1.0) as client:
+        await client.chat()
+        told = client.simulator.stats()
+        assert (told.first_admitted_s, told.last_granted_s) == (None, None)
+        client.simulator.control(throttle_ratio=0.0)
+        await client.chat()
+        await client.chat("Write 3 messages.")
+        told = client.simulator.stats()
+        assert told.last_granted_s - told.first_admitted_s >= 0.09
+        assert told.last_granted_s <= told.elapsed_s + 0.001
+        client.simulator.reset_stats()
+        assert client.simulator.stats().first_admitted_s is None
+
+
 async def test_server_is_controlled_while_it_runs(connect: Any) -> None:
     """/control changes settings by name, keeps the rest, and refuses what is wrong."""
     async with connect(seed=3) as client:
