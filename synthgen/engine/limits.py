@@ -27,7 +27,7 @@ LATE_S, DEPTH_RATIO = 0.05, 0.01
 USED_RATIO = 0.985
 LONGEST_WINDOW_S = 90.0
 SAME_RATIO = 0.05
-DECLARED_START_RATIO = 0.25
+DECLARED_START_RATIO = 0.5
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "": 1.0}
 
