@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthgen.dedup import VectorIndex, index, sectors, segments
-from synthgen.dedup.fold import SCAN_ERROR, as_unit, fitted, whole
+from synthgen.dedup.fold import SCAN_ERROR, as_floats, as_short_unit, as_unit, fitted, whole
 from synthgen.dedup.index import cosine
 
 Vectors = npt.NDArray[np.float16]
@@ -66,6 +66,10 @@ def small_parts() -> Iterator[None]:
             (index, "LEAST_RECENT_ROWS", 10),
             (index, "VERIFY_ROWS", 16),
             (segments, "SCAN_ROWS", 32),
+            (segments, "SCAN_CELLS", 64),
+            (sectors, "_QUERIES_AT_ONCE", 3),
+            (sectors, "_BLOCKS_AT_ONCE", 5),
+            (index, "_SORTED_RATIO", 3),
             (sectors, "ROWS_A_CENTRE", 40),
             (sectors, "BLOCK_ROWS", 8),
         ):
@@ -134,9 +138,10 @@ def test_index_does_not_depend_on_how_rows_were_added(seed: int, cuts: list[int]
 @settings(deadline=None, max_examples=30)
 def test_fold_never_bounds_a_cosine_from_below(seed: int, at_least: float) -> None:
     """The dot product of two short forms is at least the cosine, less what float32 can err."""
-    vectors = as_unit(odd(seed, 300, 96))
-    for fold in (fitted(vectors[:200], at_least), whole(96)):
-        heads = fold.fold(vectors)
+    rows = odd(seed, 300, 96)
+    vectors, short = as_unit(rows), as_short_unit(rows)
+    for fold in (fitted(short[:200], at_least), whole(96)):
+        heads = fold.fold(short)
         assert (heads @ heads.T >= vectors @ vectors.T - SCAN_ERROR).all()
 
 
