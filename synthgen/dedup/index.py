@@ -32,7 +32,7 @@ LEAST_RECENT_ROWS = 8192
 _SORTED_RATIO = 32
 _REFIT_GROWTH = 4
 _SAMPLE_ROWS = 16_384
-VERIFY_ROWS = 4096
+VERIFY_ROWS, FOLDED_ROWS = 4096, 1024  # at once: float32 rows that stay in the cache
 
 Vectors = npt.NDArray[np.float16]
 Places = npt.NDArray[np.int64]
@@ -65,6 +65,7 @@ class VectorIndex:
         self._next_fit = FIRST_FIT_ROWS
         self._sorted: Sorted | None = None
         self._recent = Recent(0, self._fold.width)
+        self._is_loading = False
 
     def __len__(self) -> int:
         return self._count
@@ -72,6 +73,9 @@ class VectorIndex:
     def add(self, vectors: Vectors) -> None:
         """Append vectors, shape (n, dimensions) or (dimensions,)."""
         rows = np.atleast_2d(np.asarray(vectors, dtype=np.float16))
+        if self._is_loading:
+            self._store(rows)
+            return
         for start in range(0, len(rows), CHUNK_ROWS):
             part = rows[start : start + CHUNK_ROWS]
             self._store(part)
@@ -80,6 +84,21 @@ class VectorIndex:
             self._refit()
         elif self._sorted is not None and len(self._recent) > LEAST_RECENT_ROWS + len(self._sorted) // _SORTED_RATIO:
             self._sort_in(self._sorted)
+
+    def load(self, vectors: Vectors) -> None:
+        """As `add`, for the first of very many: they are only kept, and sorted all at once before the next search."""
+        self._is_loading = self._is_loading or not self._count
+        self.add(vectors)
+
+    def settle(self) -> None:
+        """Sort what was loaded now, rather than at the next search."""
+        if not self._is_loading:
+            return
+        self._is_loading = False
+        if self._count >= self._next_fit:
+            self._refit()
+        else:
+            self._recent.add(self._fold.fold(as_short_unit(self.vectors(np.arange(self._count)))))
 
     def nearest(self, vector: Vectors) -> Neighbour | None:
         """The nearest vector at or above the threshold, the earliest of equals; None where there is none."""
@@ -106,6 +125,7 @@ class VectorIndex:
 
     def _search(self, vectors: Vectors, *, only_nearest: bool) -> list[list[Neighbour]]:
         found: list[list[Neighbour]] = [[] for _ in vectors]
+        self.settle()
         if not self._count or not len(vectors):
             return found
         unit = as_short_unit(vectors)
@@ -136,6 +156,13 @@ class VectorIndex:
             np.maximum.at(floor, queries, rough)
         is_close = rough >= floor[queries] - 2 * SCAN_ERROR
         yield from zip(queries[is_close].tolist(), places[is_close].tolist(), strict=True)
+
+    def _run(self, start: int, end: int) -> Vectors:
+        """The vectors from `start` to `end`, without a copy where they stand in one piece."""
+        chunk, within = divmod(start, CHUNK_ROWS)
+        if within + end - start <= CHUNK_ROWS:
+            return self._chunks[chunk][within : within + end - start]
+        return self.vectors(np.arange(start, end))
 
     def _vector(self, place: int) -> Vectors:
         row: Vectors = self._chunks[place // CHUNK_ROWS][place % CHUNK_ROWS]
@@ -180,9 +207,9 @@ class VectorIndex:
         count = self._count - since
         heads = np.empty((count, self._fold.width), dtype=np.float32)
         chosen, angles = np.empty(count, dtype=np.int32), np.empty(count, dtype=np.float32)
-        for start in range(0, count, VERIFY_ROWS):
-            part = slice(start, min(start + VERIFY_ROWS, count))
-            unit = as_short_unit(self.vectors(np.arange(since + part.start, since + part.stop)))
+        for start in range(0, count, FOLDED_ROWS):
+            part = slice(start, min(start + FOLDED_ROWS, count))
+            unit = as_short_unit(self._run(since + part.start, since + part.stop))
             heads[part] = self._fold.fold(unit)
             chosen[part], angles[part] = centres.assign(heads[part])
         return heads, np.arange(since, self._count, dtype=np.int32), chosen, angles
