@@ -98,7 +98,9 @@ class Pool:
             if vector is None:
                 raise ValueError(f"row {row.id} has no vector, and this pool compares vectors")
             self._vectors.add(vector)
-        self._add_texts([row], [form], profiles)
+        self._add_texts([row], [form])
+        if self._lexical is not None:
+            self._lexical.add(profiles or self._lexical.profiles([form]))
 
     def add_all(
         self, rows: Sequence[PoolRow], forms: Sequence[str], vectors: npt.NDArray[np.float16] | None
@@ -109,18 +111,20 @@ class Pool:
                 raise ValueError(f"{len(rows)} rows have no vector each, and this pool compares vectors")
             self._vectors.load(vectors)
         self._add_texts(rows, forms)
+        if self._lexical is not None and rows:
+            self._lexical.load(self._lexical.profiles(forms))
 
     def settle(self) -> None:
         """Make ready what was added, rather than at the next search."""
         if self._vectors is not None:
             self._vectors.settle()
+        if self._lexical is not None:
+            self._lexical.settle()
 
-    def _add_texts(self, rows: Sequence[PoolRow], forms: Sequence[str], profiles: Profiles | None = None) -> None:
+    def _add_texts(self, rows: Sequence[PoolRow], forms: Sequence[str]) -> None:
         for place, form in enumerate(forms, len(self._rows)):
             self._by_form.setdefault(_digest(form), place)
         self._rows.extend(rows)
-        if self._lexical is not None and rows:
-            self._lexical.add(profiles or self._lexical.profiles(forms))
 
     def profiles(self, forms: Sequence[str]) -> Profiles | None:
         """The grams of texts, where they count."""
