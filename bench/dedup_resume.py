@@ -2,9 +2,10 @@
 
     python -m bench.dedup_resume [--rows 1000000] [--encoder all-MiniLM-L6-v2]
 
-A short real run makes the folder; the journal's own writer then appends answers, slots and decisions with vectors until
-the number is there. The target is raised, and the same command goes on: seconds to its first request, seconds until the
-first new row is judged against all of them. What each stage of dedup takes alone is looked at in processes of their own.
+A short real run makes the folder; the journal's own writer then appends answers, slots and decisions with vectors
+until the number is there. The target is raised, and the same command goes on: seconds to its first request, seconds
+until the first new row is judged against all of them. What each stage of dedup takes alone is looked at in processes of
+their own.
 """
 
 from __future__ import annotations
@@ -74,8 +75,11 @@ def main() -> int:
         checks = {"encoder": given.encoder, "checks": [{"check": "duplicate"}]}
         if not (folder / "out").exists():
             _make(folder, server.base_url, given.rows, given.encoder, checks)
-        job = write_job(folder, server.base_url, rows=given.rows + MORE_ROWS, **checks)
-        figures = [*_resume(job, folder / "out", given.rows), *_parts(folder / "out")]
+        journal = Journal.read(folder / "out")
+        rows = sum(journal.accepted_counts().values())
+        journal.close()
+        job = write_job(folder, server.base_url, rows=rows + MORE_ROWS, **checks)
+        figures = [*_resume(job, folder / "out", rows), *_parts(folder / "out")]
     return conclude(f"{given.rows:,} rows with vectors, resumed ({given.encoder})", figures)
 
 
@@ -162,9 +166,14 @@ def _parts(out: Path) -> list[Figure]:
         told = _child("stage", str(out), name)
         memory[name] = told["gb"]
         figures.append(
-            shown(f"{name}: seconds, of which reading", f"{told['wall_s']:.1f}, {told['read_s']:.1f} ({told['cpu_s']:.1f} CPU)")
+            shown(
+                f"{name}: seconds, of which reading",
+                f"{told['wall_s']:.1f}, {told['read_s']:.1f} ({told['cpu_s']:.1f} CPU)",
+            )
         )
-        figures.append(shown(f"{name}: memory it grew by, at its peak", f"{told['gb']:.2f} GB, {told['peak_gb']:.2f} GB"))
+        figures.append(
+            shown(f"{name}: memory it grew by, at its peak", f"{told['gb']:.2f} GB, {told['peak_gb']:.2f} GB")
+        )
     embedding = memory["exact and embedding"] - memory["exact"]
     figures.append(at_most("vectors and their index, GB", embedding, MEMORY_GB, "{:.2f}"))
     return figures
@@ -172,9 +181,7 @@ def _parts(out: Path) -> list[Figure]:
 
 def _child(*words: str) -> dict[str, Any]:
     command = [sys.executable, "-m", "bench.dedup_resume", "--child", *words]
-    ended = subprocess.run(
-        command, stdout=subprocess.PIPE, text=True, check=True, timeout=CHILD_S, env=environment()
-    )
+    ended = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=CHILD_S, env=environment())
     found: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
     return found
 

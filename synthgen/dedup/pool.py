@@ -102,9 +102,7 @@ class Pool:
         if self._lexical is not None:
             self._lexical.add(profiles or self._lexical.profiles([form]))
 
-    def add_all(
-        self, rows: Sequence[PoolRow], forms: Sequence[str], vectors: npt.NDArray[np.float16] | None
-    ) -> None:
+    def add_all(self, rows: Sequence[PoolRow], forms: Sequence[str], vectors: npt.NDArray[np.float16] | None) -> None:
         """As `add`, for many rows: much quicker. The first of very many are sorted by `settle`, or the next search."""
         if self._vectors is not None and rows:
             if vectors is None or len(vectors) != len(rows):

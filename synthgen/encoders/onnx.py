@@ -1,4 +1,4 @@
-"""Sentence models through onnxruntime: `onnx:all-MiniLM-L6-v2`, `onnx:FOLDER`, or a hub name where the hub is reachable.
+"""Sentence models through onnxruntime: `onnx:all-MiniLM-L6-v2`, `onnx:FOLDER`, or a hub name where it is reachable.
 
 The vectors are torch's to the seventh digit, from a process that starts in a second at a third of the memory. The graph
 is made once for each model, by torch, and kept in the user's cache folder under the digest of the model's files.
@@ -117,7 +117,7 @@ def _hub_folder(model: str, name: str) -> Path:
         raise JobError(
             f"encoder: '{name}': there is no such folder, and no such model of the hub can be had: "
             f"{_first_line(error)}",
-            hint=f"use `encoder: {PREFIX}{DEFAULT}` (comes with synthgen), or the folder of a sentence-transformers model",
+            hint=f"use `encoder: {PREFIX}{DEFAULT}` (comes with synthgen), or the folder of such a model",
         ) from None
 
 

@@ -1,7 +1,7 @@
-"""A sentence-transformers model as one ONNX graph, with its tokenizer and what is done around it: made once, by torch.
+"""A sentence-transformers model as an ONNX graph, with its tokenizer and what is done around it: made once, by torch.
 
-Run as a program (`python -m synthgen.encoders.onnx_export MODEL FOLDER`), so that torch, its messages and its memory are
-gone when it ends. What was made is held against the model itself before it gets its name: a model that would answer
+Run as a program (`python -m synthgen.encoders.onnx_export MODEL FOLDER`), so that torch, its messages and its memory
+are gone when it ends. What was made is held against the model itself before it gets its name: a model that would answer
 otherwise is refused, never used.
 """
 

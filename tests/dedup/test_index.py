@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthgen.dedup import VectorIndex, index, sectors, segments
-from synthgen.dedup.fold import SCAN_ERROR, as_floats, as_short_unit, as_unit, fitted, whole
+from synthgen.dedup.fold import SCAN_ERROR, as_short_unit, as_unit, fitted, whole
 from synthgen.dedup.index import cosine
 
 Vectors = npt.NDArray[np.float16]
