@@ -1,14 +1,15 @@
 """Dedup beside other rules and indexes, in one process each and in turns: `python -m bench.dedup PART ...`.
 
 Parts: `index` (cost of a row at several sizes), `lexical`, `rules` (what is kept, left and lost), `pairs` (recall and
-false alarms of each stage), `audit` (both promises by brute force), `encoders` (start, speed and memory of each, how far
-from the first). A resume is `bench.dedup_resume`. `faiss`, `usearch` and `semhash` are measured where they can be
+false alarms of each stage), `audit` (both promises by brute force), `encoders` (start, speed and memory of each, how
+far from the first). A resume is `bench.dedup_resume`. `faiss`, `usearch` and `semhash` are measured where they can be
 imported. One core: OMP_NUM_THREADS=1. The real data is read in place.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import random
 import resource
 import shutil
@@ -23,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.dedup_data import KINDS, banking, generated_texts, messages, perturbed, real_texts, spread_vectors
+from bench.stage import Figure, at_least, at_most, conclude, equal
 from synthgen.dedup.audit import lexical_pairs, near_pairs, similarity_of
 from synthgen.dedup.cascade import Cascade
 from synthgen.dedup.fold import as_unit
@@ -35,6 +37,7 @@ from synthgen.text import form_ngrams, jaccard, normalise
 Vectors = npt.NDArray[np.float16]
 BATCH = BATCH_ROWS
 ENCODE_BATCH = 512
+INDEX_ROWS_PER_S, INDEX_MB, LEXICAL_ROWS_PER_S = 2_000, 1_200, 5_000
 
 
 def main() -> None:
@@ -147,7 +150,7 @@ def measure_index(options: argparse.Namespace) -> None:
     threshold = options.threshold[0]
     print(f"{real.shape[1]} dimensions, threshold {threshold}, batches of {BATCH}, CPU time of one process")
     made = spread_vectors(real, max(options.rows) + options.queries)
-    queries = made[max(options.rows) :]
+    queries, figures = made[max(options.rows) :], list[Figure]()
     for count in options.rows:
         truth: list[bool] | None = None
         for name, build in INDEXES.items():
@@ -158,10 +161,14 @@ def measure_index(options: argparse.Namespace) -> None:
             except ImportError:
                 print(f"{count:>9,}  {name:16} not installed")
                 continue
-            truth = _row_of_index(index, name, made[:count], queries, truth)
+            truth, found = _row_of_index(index, name, made[:count], queries, truth)
+            figures += found if name == "ours" and count == max(options.rows) else []
+    sys.exit(conclude(f"the index at {max(options.rows):,} rows ({_busy()})", figures))
 
 
-def _row_of_index(index: Any, name: str, rows: Vectors, queries: Vectors, truth: list[bool] | None) -> list[bool]:
+def _row_of_index(
+    index: Any, name: str, rows: Vectors, queries: Vectors, truth: list[bool] | None
+) -> tuple[list[bool], list[Figure]]:
     before, began = _resident_mb(), time.process_time()
     for start in range(0, len(rows), 50_000):
         index.add(rows[start : start + 50_000])
@@ -179,7 +186,11 @@ def _row_of_index(index: Any, name: str, rows: Vectors, queries: Vectors, truth:
         f"{len(rows) / build_s:9,.0f})  recall {recall:.4f} of {sum(truth):,}  {memory:6,.0f} MB",
         flush=True,
     )
-    return truth
+    return truth, [
+        at_least("rows/s, search and insert", both, INDEX_ROWS_PER_S, "{:,.0f}"),
+        equal(f"recall over {len(queries):,} queries", recall, 1.0),
+        at_most("memory it grew by, MB", memory, INDEX_MB, "{:,.0f}"),
+    ]
 
 
 def _busy() -> str:
@@ -204,7 +215,7 @@ def measure_lexical(options: argparse.Namespace) -> None:
     count = max(options.rows)
     forms = [normalise(text) for text in generated_texts(count)]
     cascade = Cascade(lexical=0.7, near=None, dimensions=1, order=GramOrder(forms[:20_000]))
-    before, began, step, kept, told = _resident_mb(), time.process_time(), max(1, count // 10), 0, 0
+    before, began, step, kept, told, last = _resident_mb(), time.process_time(), max(1, count // 10), 0, 0, 0.0
     for start in range(0, count, BATCH_ROWS):
         part = forms[start : start + BATCH_ROWS]
         outcomes = cascade.settle(cascade.look(part), range(start, start + len(part)), None)
@@ -216,7 +227,9 @@ def measure_lexical(options: argparse.Namespace) -> None:
                 f" {_resident_mb() - before:5,.0f} MB, {_busy()}",
                 flush=True,
             )
-            began, told = now, seen
+            last, began, told = (seen - told) / (now - began), now, seen
+    figure = at_least(f"rows/s at the end, {kept:,} kept", last, LEXICAL_ROWS_PER_S, "{:,.0f}")
+    sys.exit(conclude(f"letters over {count:,} rows ({_busy()})", [figure]))
 
 
 # --- rules ---------------------------------------------------------------------------------------------------------
@@ -316,7 +329,8 @@ def measure_pairs(options: argparse.Namespace) -> None:
     print(f"{'rule':28}" + "".join(f"{kind:>16}" for kind in (*scored, "precision")))
     rules = {"exact": (2.0, 2.0, 2.0)}
     rules |= {f"lexical >= {j}": (j, 2.0, 2.0) for j in (0.5, 0.6, 0.7, 0.8)}
-    rules |= {f"MinHash-128 >= {j}": (2.0, 2.0, j) for j in (0.6, 0.7)}
+    if importlib.util.find_spec("datasketch") is not None:
+        rules |= {f"MinHash-128 >= {j}": (2.0, 2.0, j) for j in (0.6, 0.7)}
     rules |= {f"cosine >= {t}": (2.0, t, 2.0) for t in (0.8, 0.85, 0.9, 0.95, 0.98)}
     rules |= {f"lexical 0.7 or cosine {t}": (0.7, t, 2.0) for t in (0.9, 0.95)}
     for name, (lexical, near, minhash) in rules.items():
