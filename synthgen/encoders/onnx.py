@@ -42,6 +42,8 @@ class OnnxEncoder:
 
     def __init__(self, name: str) -> None:
         model = name.removeprefix(PREFIX)
+        if not model:
+            raise JobError(f"encoder: '{name}' names no model", hint=f"write {PREFIX}{DEFAULT}, or {PREFIX}FOLDER")
         _require(name, _AT_START)
         folder = _folder_of(model, name)
         digest = model_digest(folder)
@@ -123,6 +125,13 @@ def _hub_folder(model: str, name: str) -> Path:
 
 def _export(folder: Path, into: Path, name: str) -> None:
     """In a process of its own, which takes torch and what it prints with it."""
+    try:
+        into.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise JobError(
+            f"encoder: '{name}': its graph cannot be kept in {into.parent}: {error.strerror or error}",
+            hint="set XDG_CACHE_HOME to a folder that can be written",
+        ) from None
     command = [sys.executable, "-m", "synthgen.encoders.onnx_export", str(folder), str(into)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     if ended.returncode == 0 and (into / GRAPH).is_file():

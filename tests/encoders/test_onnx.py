@@ -215,6 +215,22 @@ def test_onnx_encoder_of_no_model_says_so(tmp_path: Path, own_cache: Path) -> No
         open_encoder(f"onnx:{tmp_path}")
 
 
+@needs_onnx
+def test_onnx_encoder_whose_graph_cannot_be_kept_says_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before half a minute of export is spent."""
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(JobError, match="cannot be kept in") as caught:
+        open_encoder(NAME)
+    assert "XDG_CACHE_HOME" in (caught.value.hint or "")
+
+
+def test_onnx_encoder_without_a_model_says_how_to_write_one() -> None:
+    """`onnx:` alone is not the folder that one stands in."""
+    with pytest.raises(JobError, match="names no model"):
+        open_encoder("onnx:")
+
+
 def test_model_digest_is_of_what_decides_the_vectors(tmp_path: Path) -> None:
     """Weights, settings and tokenizer; a readme, and the same weights in other forms, change nothing."""
     (tmp_path / "1_Pooling").mkdir()
