@@ -156,6 +156,7 @@ def measure_index(options: argparse.Namespace) -> None:
         for name, build in INDEXES.items():
             if name.split(",")[0].split(" ")[0] in options.without or (name.startswith("usearch") and count > 100_000):
                 continue
+            index = None  # the one before gives its memory back before this one's is measured
             try:
                 index = build(real.shape[1], threshold)
             except ImportError:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -220,10 +219,15 @@ def _stage(out: str, name: str) -> int:
     assert pools is not None
     pools.settle()
     del page
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     told = {"wall_s": time.monotonic() - began, "cpu_s": time.process_time() - cpu, "read_s": reading_s}
-    print(json.dumps({**told, "gb": _resident_gb() - before, "peak_gb": peak}))
+    print(json.dumps({**told, "gb": _resident_gb() - before, "peak_gb": _peak_gb()}))
     return 0
+
+
+def _peak_gb() -> float:
+    """Of this program alone; `ru_maxrss` would begin with what its parent had when it was started."""
+    (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
+    return int(line.split()[1]) * 1024 / 1e9
 
 
 def _resident_gb() -> float:
