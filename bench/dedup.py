@@ -1,26 +1,30 @@
 """Dedup beside other rules and indexes, in one process each and in turns: `python -m bench.dedup PART ...`.
 
 Parts: `index` (cost of a row at several sizes), `lexical`, `rules` (what is kept, left and lost), `pairs` (recall and
-false alarms of each stage), `audit` (both promises by brute force). `faiss`, `usearch` and `semhash` are measured where
-they can be imported. One core: OMP_NUM_THREADS=1. The real data is read in place.
+false alarms of each stage), `audit` (both promises by brute force), `encoders` (start, speed and memory of each, how
+far from the first). A resume is `bench.dedup_resume`. `faiss`, `usearch` and `semhash` are measured where they can be
+imported. One core: OMP_NUM_THREADS=1. The real data is read in place.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import random
 import resource
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from bench.dedup_data import KINDS, banking, generated_texts, messages, perturbed, real_texts, spread_vectors
+from bench.stage import Figure, at_least, at_most, conclude, equal
 from synthgen.dedup.audit import lexical_pairs, near_pairs, similarity_of
 from synthgen.dedup.cascade import Cascade
 from synthgen.dedup.fold import as_unit
@@ -31,8 +35,9 @@ from synthgen.quality.dedup import BATCH_ROWS, DedupSettings, dedup_texts
 from synthgen.text import form_ngrams, jaccard, normalise
 
 Vectors = npt.NDArray[np.float16]
-BATCH = 256
+BATCH = BATCH_ROWS
 ENCODE_BATCH = 512
+INDEX_ROWS_PER_S, INDEX_MB, LEXICAL_ROWS_PER_S = 2_000, 1_200, 5_000
 
 
 def main() -> None:
@@ -42,6 +47,8 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=2_000)
     parser.add_argument("--threshold", type=float, nargs="+", default=[0.95])
     parser.add_argument("--encoder", default="hashing", help="of the texts; all-MiniLM-L6-v2 takes minutes")
+    parser.add_argument("--encoders", nargs="+", default=["all-MiniLM-L6-v2", "onnx:all-MiniLM-L6-v2", "static"])
+    parser.add_argument("--child", help=argparse.SUPPRESS)
     parser.add_argument("--vectors", help="real vectors (.npy) to spread; else the encoder's of 5,000 real rows")
     parser.add_argument("--without", nargs="+", default=[], help="leave these indexes out")
     options = parser.parse_args()
@@ -143,21 +150,26 @@ def measure_index(options: argparse.Namespace) -> None:
     threshold = options.threshold[0]
     print(f"{real.shape[1]} dimensions, threshold {threshold}, batches of {BATCH}, CPU time of one process")
     made = spread_vectors(real, max(options.rows) + options.queries)
-    queries = made[max(options.rows) :]
+    queries, figures = made[max(options.rows) :], list[Figure]()
     for count in options.rows:
         truth: list[bool] | None = None
         for name, build in INDEXES.items():
             if name.split(",")[0].split(" ")[0] in options.without or (name.startswith("usearch") and count > 100_000):
                 continue
+            index = None  # the one before gives its memory back before this one's is measured
             try:
                 index = build(real.shape[1], threshold)
             except ImportError:
                 print(f"{count:>9,}  {name:16} not installed")
                 continue
-            truth = _row_of_index(index, name, made[:count], queries, truth)
+            truth, found = _row_of_index(index, name, made[:count], queries, truth)
+            figures += found if name == "ours" and count == max(options.rows) else []
+    sys.exit(conclude(f"the index at {max(options.rows):,} rows ({_busy()})", figures))
 
 
-def _row_of_index(index: Any, name: str, rows: Vectors, queries: Vectors, truth: list[bool] | None) -> list[bool]:
+def _row_of_index(
+    index: Any, name: str, rows: Vectors, queries: Vectors, truth: list[bool] | None
+) -> tuple[list[bool], list[Figure]]:
     before, began = _resident_mb(), time.process_time()
     for start in range(0, len(rows), 50_000):
         index.add(rows[start : start + 50_000])
@@ -175,7 +187,11 @@ def _row_of_index(index: Any, name: str, rows: Vectors, queries: Vectors, truth:
         f"{len(rows) / build_s:9,.0f})  recall {recall:.4f} of {sum(truth):,}  {memory:6,.0f} MB",
         flush=True,
     )
-    return truth
+    return truth, [
+        at_least("rows/s, search and insert", both, INDEX_ROWS_PER_S, "{:,.0f}"),
+        equal(f"recall over {len(queries):,} queries", recall, 1.0),
+        at_most("memory it grew by, MB", memory, INDEX_MB, "{:,.0f}"),
+    ]
 
 
 def _busy() -> str:
@@ -200,7 +216,7 @@ def measure_lexical(options: argparse.Namespace) -> None:
     count = max(options.rows)
     forms = [normalise(text) for text in generated_texts(count)]
     cascade = Cascade(lexical=0.7, near=None, dimensions=1, order=GramOrder(forms[:20_000]))
-    before, began, step, kept, told = _resident_mb(), time.process_time(), max(1, count // 10), 0, 0
+    before, began, step, kept, told, last = _resident_mb(), time.process_time(), max(1, count // 10), 0, 0, 0.0
     for start in range(0, count, BATCH_ROWS):
         part = forms[start : start + BATCH_ROWS]
         outcomes = cascade.settle(cascade.look(part), range(start, start + len(part)), None)
@@ -212,7 +228,9 @@ def measure_lexical(options: argparse.Namespace) -> None:
                 f" {_resident_mb() - before:5,.0f} MB, {_busy()}",
                 flush=True,
             )
-            began, told = now, seen
+            last, began, told = (seen - told) / (now - began), now, seen
+    figure = at_least(f"rows/s at the end, {kept:,} kept", last, LEXICAL_ROWS_PER_S, "{:,.0f}")
+    sys.exit(conclude(f"letters over {count:,} rows ({_busy()})", [figure]))
 
 
 # --- rules ---------------------------------------------------------------------------------------------------------
@@ -305,12 +323,15 @@ def measure_pairs(options: argparse.Namespace) -> None:
     for text, label in (*banking(), *messages()):
         by_label.setdefault(label, []).append(text)
     bad = [(t, other) for t, label in rows if normalise(other := chance.choice(by_label[label])) != normalise(t)]
-    scored = {kind: _scores(pairs, options.encoder) for kind, pairs in {**good, "different rows": bad}.items()}
+    kinds = {**good, "different rows": bad}
+    vectors = _vectors_of((text for pairs in kinds.values() for pair in pairs for text in pair), options.encoder)
+    scored = {kind: _scores(pairs, vectors) for kind, pairs in kinds.items()}
     print(f"encoder {options.encoder}; recall by kind of copy, share of different rows called the same, precision")
     print(f"{'rule':28}" + "".join(f"{kind:>16}" for kind in (*scored, "precision")))
     rules = {"exact": (2.0, 2.0, 2.0)}
     rules |= {f"lexical >= {j}": (j, 2.0, 2.0) for j in (0.5, 0.6, 0.7, 0.8)}
-    rules |= {f"MinHash-128 >= {j}": (2.0, 2.0, j) for j in (0.6, 0.7)}
+    if importlib.util.find_spec("datasketch") is not None:
+        rules |= {f"MinHash-128 >= {j}": (2.0, 2.0, j) for j in (0.6, 0.7)}
     rules |= {f"cosine >= {t}": (2.0, t, 2.0) for t in (0.8, 0.85, 0.9, 0.95, 0.98)}
     rules |= {f"lexical 0.7 or cosine {t}": (0.7, t, 2.0) for t in (0.9, 0.95)}
     for name, (lexical, near, minhash) in rules.items():
@@ -348,8 +369,14 @@ def _apertium(texts: list[str], mode: str) -> list[str]:
     return [line.removesuffix(".").strip() for line in said.splitlines()]
 
 
-def _scores(pairs: Sequence[tuple[str, str]], encoder: str) -> npt.NDArray[np.float64]:
-    one, other = (as_unit(encoded([pair[side] for pair in pairs], encoder)) for side in (0, 1))
+def _vectors_of(texts: Iterable[str], encoder: str) -> dict[str, Vectors]:
+    """Of each text once, texts of one length together."""
+    distinct = sorted(set(texts), key=lambda text: (len(text), text))
+    return dict(zip(distinct, encoded(distinct, encoder), strict=True))
+
+
+def _scores(pairs: Sequence[tuple[str, str]], vectors: Mapping[str, Vectors]) -> npt.NDArray[np.float64]:
+    one, other = (as_unit(np.stack([vectors[pair[side]] for pair in pairs])) for side in (0, 1))
     forms = [(normalise(a), normalise(b)) for a, b in pairs]
     return np.array(
         [
@@ -400,12 +427,55 @@ def _unwitnessed(result: Any, forms: Sequence[str], vectors: Vectors, least: dic
             yield pair.row
 
 
+# --- encoders ------------------------------------------------------------------------------------------------------
+
+
+def measure_encoders(options: argparse.Namespace) -> None:
+    """Each in a process of its own: start, texts a second, memory, and how far its vectors are from the first one's."""
+    if options.child:
+        _one_encoder(options.child)
+        return
+    first: npt.NDArray[np.float32] | None = None
+    with tempfile.TemporaryDirectory() as folder:
+        for turn in range(2):  # the second time, a graph that had to be made is there
+            for name in options.encoders:
+                path = f"{folder}/vectors.npy"
+                command = [sys.executable, "-m", "bench.dedup", "encoders", "--child", f"{name} {path}"]
+                said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1]
+                found = np.load(path)
+                first = found if first is None else first
+                apart = f"{np.abs(found - first).max():.1e}" if found.shape == first.shape else "of another length"
+                print(f"{turn + 1}  {name:28} {said}  from the first at most {apart}", flush=True)
+
+
+def _one_encoder(words: str) -> None:
+    name, _, path = words.rpartition(" ")
+    began = time.perf_counter()
+    encoder = open_encoder(name)
+    encoder.encode(["warm up"])
+    start_s, loaded = time.perf_counter() - began, _resident_mb()
+    short = [text for text, _ in banking()[:640]]
+    long = [" ".join(short[i : i + 5]) for i in range(0, 640, 5)]
+    speeds = []
+    for texts in (short, long):
+        began = time.process_time()
+        vectors = encoder.encode(texts)
+        speeds.append(len(texts) / (time.process_time() - began))
+    np.save(path, vectors)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    print(
+        f"start {start_s:5.1f} s, {speeds[0]:7,.0f} short and {speeds[1]:6,.0f} long texts a CPU second, "
+        f"{loaded:4,.0f} MB loaded, {peak:4,.0f} MB at most"
+    )
+
+
 PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
     "index": measure_index,
     "lexical": measure_lexical,
     "rules": measure_rules,
     "pairs": measure_pairs,
     "audit": measure_audit,
+    "encoders": measure_encoders,
 }
 
 if __name__ == "__main__":

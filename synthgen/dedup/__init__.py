@@ -2,5 +2,6 @@
 
 from synthgen.dedup.decide import Deduplicator, Verdict
 from synthgen.dedup.index import Neighbour, VectorIndex
+from synthgen.dedup.pool import PoolRow
 
-__all__ = ["Deduplicator", "Neighbour", "VectorIndex", "Verdict"]
+__all__ = ["Deduplicator", "Neighbour", "PoolRow", "VectorIndex", "Verdict"]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-_FIRST_ROOM, _GROWTH = 256, 1.5
+_FIRST_ROOM, _GROWTH = 256, 1.125
 
 
 class Column:
@@ -35,11 +35,18 @@ class Column:
         """Append rows."""
         needed = self._count + len(values)
         if needed > len(self._room):
-            grown = np.empty((max(needed, int(_GROWTH * len(self._room))), *self._shape), dtype=self._room.dtype)
-            grown[: self._count] = self._room[: self._count]
-            self._room = grown
+            self._grow(max(needed, int(_GROWTH * len(self._room))))
         self._room[self._count : needed] = values
         self._count = needed
+
+    def _grow(self, rows: int) -> None:
+        """Where it stands, if the system can lengthen it there: large columns are moved without a second copy."""
+        try:
+            self._room.resize((rows, *self._shape))
+        except ValueError:  # somebody still looks at it
+            grown = np.empty((rows, *self._shape), dtype=self._room.dtype)
+            grown[: self._count] = self._room[: self._count]
+            self._room = grown
 
     def drop(self, count: int) -> None:
         """Take the first rows away."""

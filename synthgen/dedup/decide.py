@@ -101,12 +101,19 @@ class Deduplicator:
 
     def accept_all(self, candidates: Sequence[Candidate], vectors: Sequence[Vector | None]) -> None:
         """As `accept`, for many at once: much quicker."""
-        if self._duplicate is None:
-            return
-        self._foresight = None
-        rows = [(PoolRow(c.id, c.label, c.text), normalise(c.text)) for c in candidates]
         found = [vector for vector in vectors if vector is not None]
-        self._accepted.add_all(rows, np.stack(found) if found else None)
+        rows = [PoolRow(c.id, c.label, c.text) for c in candidates]
+        self.accept_rows(rows, np.stack(found) if found else None)
+
+    def accept_rows(self, rows: Sequence[PoolRow], vectors: npt.NDArray[np.float16] | None) -> None:
+        """As `accept_all`, of rows as the journal has them. `settle` after the last of them."""
+        if self._duplicate is not None:
+            self._foresight = None
+            self._accepted.add_all(rows, [normalise(row.text) for row in rows], vectors)
+
+    def settle(self) -> None:
+        """Make ready what was accepted, rather than when the next row is judged."""
+        self._accepted.settle()
 
     def judge_texts(self, candidate: Candidate) -> Verdict:
         """The cheap stages against the real and test rows: what they settle need not be encoded.
@@ -245,4 +252,6 @@ def _rejection(
 
 
 def _fill(pool: Pool, rows: Sequence[Row], vectors: npt.NDArray[np.float16] | None) -> None:
-    pool.add_all([(PoolRow(row.id, row.label, row.text), normalise(row.text)) for row in rows], vectors)
+    found = [PoolRow(row.id, row.label, row.text) for row in rows]
+    pool.add_all(found, [normalise(row.text) for row in rows], vectors)
+    pool.settle()

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from synthgen.dedup.fold import SCAN_ERROR, Doubles, Floats, as_unit, fitted, whole
+from synthgen.dedup.fold import SCAN_ERROR, Floats, as_floats, as_short_unit, fitted, whole
 from synthgen.dedup.sectors import Centres, choose_centres
 from synthgen.dedup.segments import Recent, Sorted
 
@@ -28,9 +28,11 @@ CHUNK_ROWS = 32_768
 FIRST_FIT_ROWS = 1024
 FIRST_SORT_ROWS = 16_384
 LEAST_RECENT_ROWS = 8192
+# A row that is not sorted is scanned for every query, and to sort some in costs a copy of all.
+_SORTED_RATIO = 32
 _REFIT_GROWTH = 4
 _SAMPLE_ROWS = 16_384
-VERIFY_ROWS = 4096
+VERIFY_ROWS, FOLDED_ROWS = 4096, 1024  # at once: float32 rows that stay in the cache
 
 Vectors = npt.NDArray[np.float16]
 Places = npt.NDArray[np.int64]
@@ -63,6 +65,7 @@ class VectorIndex:
         self._next_fit = FIRST_FIT_ROWS
         self._sorted: Sorted | None = None
         self._recent = Recent(0, self._fold.width)
+        self._is_loading = False
 
     def __len__(self) -> int:
         return self._count
@@ -70,14 +73,32 @@ class VectorIndex:
     def add(self, vectors: Vectors) -> None:
         """Append vectors, shape (n, dimensions) or (dimensions,)."""
         rows = np.atleast_2d(np.asarray(vectors, dtype=np.float16))
+        if self._is_loading:
+            self._store(rows)
+            return
         for start in range(0, len(rows), CHUNK_ROWS):
             part = rows[start : start + CHUNK_ROWS]
             self._store(part)
-            self._recent.add(self._fold.fold(as_unit(part)))
+            self._recent.add(self._fold.fold(as_short_unit(part)))
         if self._count >= self._next_fit:
             self._refit()
-        elif self._sorted is not None and len(self._recent) > LEAST_RECENT_ROWS + len(self._sorted) // 8:
+        elif self._sorted is not None and len(self._recent) > LEAST_RECENT_ROWS + len(self._sorted) // _SORTED_RATIO:
             self._sort_in(self._sorted)
+
+    def load(self, vectors: Vectors) -> None:
+        """As `add`, for the first of very many: they are only kept, and sorted all at once before the next search."""
+        self._is_loading = self._is_loading or not self._count
+        self.add(vectors)
+
+    def settle(self) -> None:
+        """Sort what was loaded now, rather than at the next search."""
+        if not self._is_loading:
+            return
+        self._is_loading = False
+        if self._count >= self._next_fit:
+            self._refit()
+        else:
+            self._recent.add(self._fold.fold(as_short_unit(self.vectors(np.arange(self._count)))))
 
     def nearest(self, vector: Vectors) -> Neighbour | None:
         """The nearest vector at or above the threshold, the earliest of equals; None where there is none."""
@@ -104,10 +125,11 @@ class VectorIndex:
 
     def _search(self, vectors: Vectors, *, only_nearest: bool) -> list[list[Neighbour]]:
         found: list[list[Neighbour]] = [[] for _ in vectors]
+        self.settle()
         if not self._count or not len(vectors):
             return found
-        unit = as_unit(vectors)
-        pairs = list(self._close_pairs(unit, self._fold.fold(unit)))
+        unit = as_short_unit(vectors)
+        pairs = list(self._close_pairs(self._fold.fold(unit)))
         if pairs:
             queries, places = (np.concatenate(column) for column in zip(*pairs, strict=True))
             for query, place in self._settled(unit, queries, places, only_nearest):
@@ -116,24 +138,31 @@ class VectorIndex:
                     found[query].append(Neighbour(place, similarity))
         return [sorted(close, key=lambda n: (-n.similarity, n.place)) for close in found]
 
-    def _close_pairs(self, unit: Doubles, heads: Floats) -> Iterator[tuple[Places, Places]]:
+    def _close_pairs(self, heads: Floats) -> Iterator[tuple[Places, Places]]:
         """Queries and places of which the bound says that they could be near enough."""
         floor = np.float32(self._at_least - SCAN_ERROR)
         yield from self._recent.search(heads, floor)
         if self._sorted is not None:
-            yield from self._sorted.search(unit, heads, self._at_least, floor)
+            yield from self._sorted.search(heads, self._at_least, floor)
 
-    def _settled(self, unit: Doubles, queries: Places, places: Places, only_nearest: bool) -> Iterator[tuple[int, int]]:
+    def _settled(self, unit: Floats, queries: Places, places: Places, only_nearest: bool) -> Iterator[tuple[int, int]]:
         """Those pairs that are near enough but for rounding, or only each query's nearest but for rounding."""
-        rough, short = np.empty(len(places), dtype=np.float32), unit.astype(np.float32)
+        rough = np.empty(len(places), dtype=np.float32)
         for start in range(0, len(places), VERIFY_ROWS):
             part = slice(start, start + VERIFY_ROWS)
-            rough[part] = rough_cosines(self.vectors(places[part]), short[queries[part]])
+            rough[part] = rough_cosines(self.vectors(places[part]), unit[queries[part]])
         floor = np.full(len(unit), self._at_least, dtype=np.float32)
         if only_nearest:
             np.maximum.at(floor, queries, rough)
         is_close = rough >= floor[queries] - 2 * SCAN_ERROR
         yield from zip(queries[is_close].tolist(), places[is_close].tolist(), strict=True)
+
+    def _run(self, start: int, end: int) -> Vectors:
+        """The vectors from `start` to `end`, without a copy where they stand in one piece."""
+        chunk, within = divmod(start, CHUNK_ROWS)
+        if within + end - start <= CHUNK_ROWS:
+            return self._chunks[chunk][within : within + end - start]
+        return self.vectors(np.arange(start, end))
 
     def _vector(self, place: int) -> Vectors:
         row: Vectors = self._chunks[place // CHUNK_ROWS][place % CHUNK_ROWS]
@@ -155,13 +184,13 @@ class VectorIndex:
         """Choose basis and centres anew by what the rows have become, and fold and sort them all again."""
         self._next_fit = _REFIT_GROWTH * self._count
         places = np.linspace(0, self._count - 1, min(self._count, _SAMPLE_ROWS)).astype(np.int64)
-        sample = as_unit(self.vectors(places))
+        sample = as_short_unit(self.vectors(places))
         self._fold = fitted(sample, self._at_least)
         if self._count < FIRST_SORT_ROWS:
             self._recent = Recent(0, self._fold.width)
-            self._recent.add(self._fold.fold(as_unit(self.vectors(np.arange(self._count)))))
+            self._recent.add(self._fold.fold(as_short_unit(self.vectors(np.arange(self._count)))))
             return
-        centres = choose_centres(sample, self._fold.fold(sample), self._count)
+        centres = choose_centres(self._fold.fold(sample), self._count)
         self._recent, self._sorted = Recent(self._count, self._fold.width), None  # gives the old memory back first
         self._sorted = Sorted(centres, *self._assigned(centres, 0))
 
@@ -169,7 +198,7 @@ class VectorIndex:
         """Move the recent rows to the sorted ones."""
         recent = self._assigned(before.centres, self._count - len(self._recent))
         self._recent = Recent(self._count, self._fold.width)
-        self._sorted = before.grown(*recent)
+        before.grow(*recent)
 
     def _assigned(
         self, centres: Centres, since: int
@@ -178,11 +207,11 @@ class VectorIndex:
         count = self._count - since
         heads = np.empty((count, self._fold.width), dtype=np.float32)
         chosen, angles = np.empty(count, dtype=np.int32), np.empty(count, dtype=np.float32)
-        for start in range(0, count, VERIFY_ROWS):
-            part = slice(start, min(start + VERIFY_ROWS, count))
-            unit = as_unit(self.vectors(np.arange(since + part.start, since + part.stop)))
+        for start in range(0, count, FOLDED_ROWS):
+            part = slice(start, min(start + FOLDED_ROWS, count))
+            unit = as_short_unit(self._run(since + part.start, since + part.stop))
             heads[part] = self._fold.fold(unit)
-            chosen[part], angles[part] = centres.assign(unit, heads[part])
+            chosen[part], angles[part] = centres.assign(heads[part])
         return heads, np.arange(since, self._count, dtype=np.int32), chosen, angles
 
 
@@ -195,7 +224,7 @@ def cosine(one: npt.NDArray[np.floating], other: npt.NDArray[np.floating]) -> fl
 
 def rough_cosines(rows: Vectors, units: Floats) -> Floats:
     """Of each row and the unit vector beside it, to within the scan's error."""
-    wide = rows.astype(np.float32)
-    lengths = np.sqrt(np.einsum("ij,ij->i", wide, wide))
-    products = np.einsum("ij,ij->i", wide, units)
+    wide = as_floats(rows)
+    lengths = np.sqrt(np.vecdot(wide, wide))
+    products = np.vecdot(wide, units)
     return np.asarray(np.divide(products, lengths, out=np.zeros_like(products), where=lengths > 0))

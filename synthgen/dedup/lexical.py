@@ -18,7 +18,7 @@ from synthgen.dedup.grams import SKETCH_WORDS, GramOrder, Integers, Profiles, Wo
 from synthgen.dedup.postings import Lists, Pairs, probes_of, some_probes
 from synthgen.dedup.prefixes import Plans, prefixes
 
-RECENT_ROWS, LISTED_ROWS = 1024, 32_768
+RECENT_ROWS, LISTED_ROWS = 1024, 65_536
 # A word of 64 bits says of two short texts that they are unlike; all its bits are even odds where they are longer.
 LONG_TEXT_GRAMS = 96
 _SCAN_ROWS = 256
@@ -66,11 +66,24 @@ class LexicalIndex:
 
     def add(self, profiles: Profiles) -> None:
         """Append texts."""
+        self._keep(profiles)
+        self.settle()
+
+    def load(self, profiles: Profiles) -> None:
+        """As `add`, for very many: they are listed in larger lots, the last ones by `settle` or the next `add`."""
+        self._keep(profiles)
+        while len(self._rows) - self._listed >= LISTED_ROWS:
+            self._list(LISTED_ROWS)
+
+    def settle(self) -> None:
+        """List what was loaded: until then all of it is scanned."""
+        while len(self._rows) - self._listed >= RECENT_ROWS:
+            self._list(min(len(self._rows) - self._listed, LISTED_ROWS))
+
+    def _keep(self, profiles: Profiles) -> None:
         self._rows.add(profiles)
         self._words.extend(folded(profiles))
         self._aparts.extend(self._apart(profiles))
-        while len(self._rows) - self._listed >= RECENT_ROWS:
-            self._list(min(len(self._rows) - self._listed, LISTED_ROWS))
 
     def nearest(self, profile: Profiles) -> Overlap | None:
         """The text of the largest overlap at or above the threshold, the earliest of equals; None where none is."""

@@ -10,6 +10,7 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -97,22 +98,31 @@ class Pool:
             if vector is None:
                 raise ValueError(f"row {row.id} has no vector, and this pool compares vectors")
             self._vectors.add(vector)
-        self._add_texts([(row, form)], profiles)
+        self._add_texts([row], [form])
+        if self._lexical is not None:
+            self._lexical.add(profiles or self._lexical.profiles([form]))
 
-    def add_all(self, rows: list[tuple[PoolRow, str]], vectors: npt.NDArray[np.float16] | None) -> None:
-        """As `add`, for many rows with their normal forms: much quicker for the vectors."""
+    def add_all(self, rows: Sequence[PoolRow], forms: Sequence[str], vectors: npt.NDArray[np.float16] | None) -> None:
+        """As `add`, for many rows: much quicker. The first of very many are sorted by `settle`, or the next search."""
         if self._vectors is not None and rows:
             if vectors is None or len(vectors) != len(rows):
                 raise ValueError(f"{len(rows)} rows have no vector each, and this pool compares vectors")
-            self._vectors.add(vectors)
-        self._add_texts(rows)
-
-    def _add_texts(self, rows: list[tuple[PoolRow, str]], profiles: Profiles | None = None) -> None:
-        for row, form in rows:
-            self._by_form.setdefault(_digest(form), len(self._rows))
-            self._rows.add(row)
+            self._vectors.load(vectors)
+        self._add_texts(rows, forms)
         if self._lexical is not None and rows:
-            self._lexical.add(profiles or self._lexical.profiles([form for _, form in rows]))
+            self._lexical.load(self._lexical.profiles(forms))
+
+    def settle(self) -> None:
+        """Make ready what was added, rather than at the next search."""
+        if self._vectors is not None:
+            self._vectors.settle()
+        if self._lexical is not None:
+            self._lexical.settle()
+
+    def _add_texts(self, rows: Sequence[PoolRow], forms: Sequence[str]) -> None:
+        for place, form in enumerate(forms, len(self._rows)):
+            self._by_form.setdefault(_digest(form), place)
+        self._rows.extend(rows)
 
     def profiles(self, forms: Sequence[str]) -> Profiles | None:
         """The grams of texts, where they count."""
@@ -163,14 +173,16 @@ class _Rows:
     def __len__(self) -> int:
         return len(self._labels)
 
-    def add(self, row: PoolRow) -> None:
-        for value in (row.id, row.text):
-            self._bytes += value.encode("utf-8", "surrogatepass")
-            self._ends.append(len(self._bytes))
-        number = self._label_numbers.setdefault(row.label, len(self._label_names))
-        if number == len(self._label_names):
-            self._label_names.append(row.label)
-        self._labels.append(number)
+    def extend(self, rows: Sequence[PoolRow]) -> None:
+        values = [value.encode("utf-8", "surrogatepass") for row in rows for value in (row.id, row.text)]
+        self._ends.extend(accumulate(map(len, values[1:]), initial=len(self._bytes) + len(values[0])) if values else ())
+        self._bytes += b"".join(values)
+        numbers = self._label_numbers
+        for row in rows:
+            if row.label not in numbers:
+                numbers[row.label] = len(self._label_names)
+                self._label_names.append(row.label)
+        self._labels.extend([numbers[row.label] for row in rows])
 
     def __getitem__(self, place: int) -> PoolRow:
         start = self._ends[2 * place - 1] if place else 0

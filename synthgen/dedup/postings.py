@@ -134,11 +134,16 @@ class Lists:
         """Enter the prefixes of the texts that stand at `places`."""
         part, rows = Postings.of(found, places, self._width), len(places)
         if self._parts and (len(self._parts) > 1 or self._rows[0] < LEAST_MERGED_ROWS):
-            part, rows = self._parts.pop().merged(part), self._rows.pop() + rows
+            part, rows = self._joined_last(part, rows)
         if self._parts and rows >= max(LEAST_MERGED_ROWS, self._rows[0] // _PARTS_RATIO):
-            part, rows = self._parts.pop().merged(part), self._rows.pop() + rows
+            part, rows = self._joined_last(part, rows)
         self._parts.append(part)
         self._rows.append(rows)
+
+    def _joined_last(self, part: Postings, rows: int) -> tuple[Postings, int]:
+        last = self._parts.pop()
+        last.absorb(part)
+        return last, self._rows.pop() + rows
 
     def search(self, probes: Probes) -> Iterator[Pairs]:
         """As `Postings.search`."""
@@ -157,7 +162,7 @@ class Postings:
     """
 
     def __init__(self, keys: Integers, words: Sequence[Words], debts: Bytes, places: Places) -> None:
-        self._words, self._debts, self._places = words, debts, places
+        self._words, self._debts, self._places = list(words), debts, places
         first = np.flatnonzero(np.diff(keys, prepend=keys[0] - 1)) if len(keys) else np.empty(0, dtype=np.int64)
         self._runs, self._starts = keys[first], np.append(first, len(keys))
 
@@ -172,16 +177,21 @@ class Postings:
         words = [word[order] for word in _as_wide(found.words, width)]
         return cls(keys[order], words, as_debts(found.budget[order]), places[found.rows[order]])
 
-    def merged(self, other: Postings) -> Postings:
-        """These entries and others."""
-        mine, others = self._all_keys(), other._all_keys()
-        at = np.searchsorted(mine, others, side="right") + np.arange(len(others))
-        is_mine = np.ones(len(mine) + len(others), dtype=bool)
+    def absorb(self, other: Postings) -> None:
+        """Take in the entries of another: a column at a time, so that only one is there twice."""
+        after = self._starts[self._runs.searchsorted(other._runs, side="right")]
+        at = np.repeat(after, np.diff(other._starts)) + np.arange(len(other))
+        is_mine = np.ones(len(self) + len(other), dtype=bool)
         is_mine[at] = False
-        words = [_merged(is_mine, at, one, two) for one, two in zip(self._words, other._words, strict=True)]
-        debts = _merged(is_mine, at, self._debts, other._debts)
-        places = _merged(is_mine, at, self._places, other._places)
-        return Postings(_merged(is_mine, at, mine, others), words, debts, places)
+        runs = _united(self._runs, other._runs)
+        counts = np.zeros(len(runs) + 1, dtype=np.int64)
+        for part in (self, other):
+            counts[runs.searchsorted(part._runs) + 1] += np.diff(part._starts)
+        self._runs, self._starts = runs, counts.cumsum()
+        for column, words in enumerate(other._words):
+            self._words[column] = _merged(is_mine, at, self._words[column], words)
+        self._debts = _merged(is_mine, at, self._debts, other._debts)
+        self._places = _merged(is_mine, at, self._places, other._places)
 
     def search(self, probes: Probes) -> Iterator[Pairs]:
         """Queries and places that can be neighbours, some of them more than once."""
@@ -216,9 +226,6 @@ class Postings:
         starts = self._starts[low[which]]
         return starts, self._starts[high[which]] - starts, which
 
-    def _all_keys(self) -> Integers:
-        return np.repeat(self._runs, np.diff(self._starts))
-
 
 def _keys(lists: Integers, sizes: Integers) -> Integers:
     return (lists << _SIZE_BITS) | np.minimum(sizes, _MOST_SIZE)
@@ -226,6 +233,15 @@ def _keys(lists: Integers, sizes: Integers) -> Integers:
 
 def _as_wide(words: tuple[Words, Words], width: int) -> Sequence[Words]:
     return words if width > 1 else [words[0] ^ words[1]]
+
+
+def _united(one: Integers, two: Integers) -> Integers:
+    """The numbers of two ascending columns, each once; `np.unique` hashes them, which takes ten times as long."""
+    both = np.concatenate([one, two])
+    both.sort(kind="stable")  # two runs are merged
+    is_first = np.ones(len(both), dtype=bool)
+    np.not_equal(both[1:], both[:-1], out=is_first[1:])
+    return both[is_first]
 
 
 def _merged(is_mine: npt.NDArray[np.bool_], at: Integers, one: npt.NDArray[A], two: npt.NDArray[A]) -> npt.NDArray[A]:

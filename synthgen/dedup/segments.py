@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from synthgen.dedup.fold import Doubles, Floats
+from synthgen.dedup.fold import Floats
 from synthgen.dedup.sectors import Centres, Sectors
 
 Places = npt.NDArray[np.int64]
+Numbers = npt.NDArray[np.int32]
 Pairs = tuple[Places, Places]
-SCAN_ROWS = 2048
+A = TypeVar("A", bound=np.generic)
+SCAN_ROWS, SCAN_CELLS = 256, 1 << 18  # of products at once: a megabyte, which stays in the cache
 _FIRST_CAPACITY = 256
 
 
@@ -43,8 +46,9 @@ class Recent:
     def search(self, heads: Floats, floor: np.float32) -> Iterator[Pairs]:
         """Queries and places whose bound reaches `floor`."""
         turned = np.ascontiguousarray(heads.T)
-        for start in range(0, self._count, SCAN_ROWS):
-            scores = self._heads[start : min(start + SCAN_ROWS, self._count)] @ turned
+        step = max(SCAN_ROWS, SCAN_CELLS // max(1, len(heads)))
+        for start in range(0, self._count, step):
+            scores = self._heads[start : min(start + step, self._count)] @ turned
             if len(close := np.flatnonzero(scores >= floor)):
                 rows, queries = np.divmod(close, len(heads))
                 yield queries, rows + (self._first + start)
@@ -61,35 +65,49 @@ class Sorted:
         angles: Each row's angle to its centre.
     """
 
-    def __init__(
-        self, centres: Centres, heads: Floats, places: npt.NDArray[np.int32], chosen: npt.NDArray[np.int32],
-        angles: Floats,
-    ) -> None:  # fmt: skip
-        order = np.argsort(chosen.astype(np.float64) * 4.0 + angles, kind="stable")  # angles are below 4
+    def __init__(self, centres: Centres, heads: Floats, places: Numbers, chosen: Numbers, angles: Floats) -> None:
+        order = np.argsort(_keys(chosen, angles), kind="stable")
+        self._hold(centres, heads[order], places[order], chosen[order], angles[order])
+
+    def _hold(self, centres: Centres, heads: Floats, places: Numbers, chosen: Numbers, angles: Floats) -> None:
         self.centres = centres
-        self._heads, self._places = heads[order], places[order]
-        self._chosen, self._angles = chosen[order], angles[order]
-        self._sectors = Sectors(centres, self._chosen, self._angles)
+        self._heads, self._places, self._chosen, self._angles = heads, places, chosen, angles
+        self._sectors = Sectors(centres, chosen, angles)
 
     def __len__(self) -> int:
         return len(self._places)
 
-    def grown(
-        self, heads: Floats, places: npt.NDArray[np.int32], chosen: npt.NDArray[np.int32], angles: Floats
-    ) -> Sorted:
-        """These rows and others."""
-        return Sorted(
+    def grow(self, heads: Floats, places: Numbers, chosen: Numbers, angles: Floats) -> None:
+        """Take in more rows: merged, so that one column at a time is there twice."""
+        order = np.argsort(_keys(chosen, angles), kind="stable")
+        mine, others = _keys(self._chosen, self._angles), _keys(chosen, angles)[order]
+        is_other = np.zeros(len(mine) + len(others), dtype=bool)
+        is_other[mine.searchsorted(others, side="right") + np.arange(len(others))] = True
+        del mine, others
+        self._heads = _merged(is_other, self._heads, heads[order])
+        self._hold(
             self.centres,
-            np.concatenate([self._heads, heads]),
-            np.concatenate([self._places, places]),
-            np.concatenate([self._chosen, chosen]),
-            np.concatenate([self._angles, angles]),
+            self._heads,
+            _merged(is_other, self._places, places[order]),
+            _merged(is_other, self._chosen, chosen[order]),
+            _merged(is_other, self._angles, angles[order]),
         )
 
-    def search(self, unit: Doubles, heads: Floats, at_least: float, floor: np.float32) -> Iterator[Pairs]:
+    def search(self, heads: Floats, at_least: float, floor: np.float32) -> Iterator[Pairs]:
         """Queries and places whose bound reaches `floor`, of the rows that can be at or above `at_least`."""
-        for block in self._sectors.touched(unit, at_least):
+        for block in self._sectors.touched(heads, at_least):
             scores = self._heads[block.start : block.end] @ heads[block.queries].T
             if len(close := np.flatnonzero(scores >= floor)):
                 rows, queries = np.divmod(close, len(block.queries))
                 yield block.queries[queries], self._places[block.start + rows].astype(np.int64)
+
+
+def _keys(chosen: Numbers, angles: Floats) -> npt.NDArray[np.float64]:
+    return chosen.astype(np.float64) * 4.0 + angles  # angles are below 4
+
+
+def _merged(is_other: npt.NDArray[np.bool_], mine: npt.NDArray[A], others: npt.NDArray[A]) -> npt.NDArray[A]:
+    both = np.empty((len(is_other), *mine.shape[1:]), dtype=mine.dtype)
+    both[is_other] = others
+    both[~is_other] = mine
+    return both

@@ -12,7 +12,8 @@ def open_encoder(name: str) -> Encoder:
 
     Args:
         name: `all-MiniLM-L6-v2` (comes with synthgen), `static` (token vectors, an extra), `hashing` (lexical, no
-            model), `openai:MODEL@BASE_URL` (an endpoint), or any sentence-transformers model by folder or hub name.
+            model), `openai:MODEL@BASE_URL` (an endpoint), any sentence-transformers model by folder or hub name, or
+            `onnx:` and one of these (the same vectors by onnxruntime, an extra).
 
     Raises:
         JobError: It cannot be loaded.
@@ -30,6 +31,10 @@ def open_encoder(name: str) -> Encoder:
         from synthgen.encoders.endpoint import EndpointEncoder
 
         return EndpointEncoder(name)
+    if name.startswith("onnx:"):
+        from synthgen.encoders.onnx import OnnxEncoder
+
+        return OnnxEncoder(name)
     from synthgen.encoders.sentence import SentenceEncoder
 
     return SentenceEncoder(name)

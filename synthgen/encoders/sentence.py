@@ -32,10 +32,10 @@ class SentenceEncoder:
     """
 
     def __init__(self, name: str) -> None:
-        folder = _bundled_folder() if name == DEFAULT else name
+        folder = bundled_folder() if name == DEFAULT else name
         try:
-            with _quiet():
-                self._model: Any = _load(folder)
+            with quiet():
+                self._model: Any = load_model(folder)
         except Exception as error:  # whatever a model's own loading code raises means the same to its user
             said = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise JobError(
@@ -60,7 +60,7 @@ class SentenceEncoder:
         return np.asarray(vectors, dtype=np.float32)
 
 
-def _load(name: str) -> Any:
+def load_model(name: str) -> Any:
     """From this machine where it is here; only else is the hub asked, which takes over a minute to say that it cannot
     be reached."""
     from sentence_transformers import SentenceTransformer
@@ -73,7 +73,12 @@ def _load(name: str) -> Any:
         return SentenceTransformer(name, device="cpu")
 
 
-def _bundled_folder() -> str:
+def bundled_folder() -> str:
+    """Where the default model's package has it.
+
+    Raises:
+        JobError: The package is not installed.
+    """
     spec = importlib.util.find_spec(_BUNDLE)
     locations = spec.submodule_search_locations if spec else None
     if not locations:
@@ -90,7 +95,7 @@ def _weights_digest(folder: Path) -> str:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep loading bars and advice off the terminal, where the progress display lives."""
     loggers = [logging.getLogger(n) for n in ("sentence_transformers", "transformers", "huggingface_hub")]
     before = {k: os.environ.get(k) for k in ("HF_HUB_DISABLE_PROGRESS_BARS", "TRANSFORMERS_VERBOSITY", "TQDM_DISABLE")}

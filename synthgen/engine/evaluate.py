@@ -213,6 +213,11 @@ class PoolJudge:
         """Who holds the accepted rows that one of a class is compared with."""
         return self.dedup if self.apart is None else self.apart[label]
 
+    def settle(self) -> None:
+        """Make ready what was accepted in earlier sessions, rather than when the first row is judged."""
+        for dedup in (self.dedup, *(self.apart or {}).values()):
+            dedup.settle()
+
     def judge(self, landed: Landed, kept: Mapping[str, bytes] | None = None) -> Landed:
         """The same slot, with vectors, neighbours among the real rows, and the objections these raise.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
@@ -19,7 +20,7 @@ import orjson
 
 from synthgen.checks import LabelJudge, needs_vectors
 from synthgen.data.label_models import load_label_model
-from synthgen.dedup import Deduplicator
+from synthgen.dedup import Deduplicator, PoolRow
 from synthgen.encoders import Encoder, open_encoder
 from synthgen.encoders.metered import Metered
 from synthgen.engine.blueprint import Blueprint
@@ -34,7 +35,7 @@ from synthgen.journal import ENCODER_KEY, AcceptedRow, StoredRow, VectorEntry
 from synthgen.records import Candidate, Row
 
 ENCODE_BATCH = 64
-PAGE = 4096
+PAGE = 16_384
 LABEL_CHECK_KEY = "label_check"
 T = TypeVar("T")
 Vectors = npt.NDArray[np.float16]
@@ -104,10 +105,18 @@ class PoolBuilder:
 
     async def _accept_stored(self, pools: PoolJudge) -> None:
         """Compare later rows with those of earlier sessions too, as if each had been accepted in its turn."""
-        after = (0, -1)
-        while page := await self._writer.call(lambda a=after: self._writer.journal.accepted_page(after=a, limit=PAGE)):  # type: ignore[misc]
-            await self._blocking(lambda page=page: accept_page(pools, page))  # type: ignore[misc]
-            after = (page[-1].position, page[-1].item)
+        page = await self._stored_page((0, -1))
+        while page:  # the next one is read while one is taken in
+            reading = asyncio.ensure_future(self._stored_page((page[-1].position, page[-1].item)))
+            try:
+                await self._blocking(partial(accept_page, pools, page))
+                page = await reading
+            finally:
+                reading.cancel()
+        await self._blocking(pools.settle)
+
+    async def _stored_page(self, after: tuple[int, int]) -> list[AcceptedRow]:
+        return await self._writer.call(lambda: self._writer.journal.accepted_page(after=after, limit=PAGE))
 
     def _open_encoder(self) -> Encoder:
         return self._room.open(self._blueprint.job.encoder)
@@ -224,8 +233,9 @@ def accept_page(pools: PoolJudge, page: Sequence[AcceptedRow]) -> None:
     by_class = groupby(page, key=lambda row: row.label) if pools.apart is not None else [("", iter(page))]
     for label, rows in by_class:
         found = list(rows)
-        candidates = [Candidate(row.row_id, "", row.label, 0, row.item, row.text, {}) for row in found]
-        pools.accepted(label).accept_all(candidates, [as_vector(row.vector) for row in found])
+        stored = [row.vector for row in found if row.vector is not None]
+        vectors = np.frombuffer(b"".join(stored), dtype=np.float16).reshape(len(stored), -1) if stored else None
+        pools.accepted(label).accept_rows([PoolRow(row.row_id, row.label, row.text) for row in found], vectors)
 
 
 def vectors_by_label(blueprint: Blueprint, train_vectors: Vectors) -> dict[str, npt.NDArray[np.float32]]:

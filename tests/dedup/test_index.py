@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synthgen.dedup import VectorIndex, index, sectors, segments
-from synthgen.dedup.fold import SCAN_ERROR, as_unit, fitted, whole
+from synthgen.dedup import VectorIndex, fold, index, sectors, segments
+from synthgen.dedup.fold import SCAN_ERROR, as_floats, as_short_unit, as_unit, fitted, whole
 from synthgen.dedup.index import cosine
 
 Vectors = npt.NDArray[np.float16]
@@ -66,6 +66,10 @@ def small_parts() -> Iterator[None]:
             (index, "LEAST_RECENT_ROWS", 10),
             (index, "VERIFY_ROWS", 16),
             (segments, "SCAN_ROWS", 32),
+            (segments, "SCAN_CELLS", 64),
+            (sectors, "_QUERIES_AT_ONCE", 3),
+            (sectors, "_BLOCKS_AT_ONCE", 5),
+            (index, "_SORTED_RATIO", 3),
             (sectors, "ROWS_A_CENTRE", 40),
             (sectors, "BLOCK_ROWS", 8),
         ):
@@ -134,10 +138,61 @@ def test_index_does_not_depend_on_how_rows_were_added(seed: int, cuts: list[int]
 @settings(deadline=None, max_examples=30)
 def test_fold_never_bounds_a_cosine_from_below(seed: int, at_least: float) -> None:
     """The dot product of two short forms is at least the cosine, less what float32 can err."""
-    vectors = as_unit(odd(seed, 300, 96))
-    for fold in (fitted(vectors[:200], at_least), whole(96)):
-        heads = fold.fold(vectors)
+    rows = odd(seed, 300, 96)
+    vectors, short = as_unit(rows), as_short_unit(rows)
+    for short_form in (fitted(short[:200], at_least), whole(96)):
+        heads = short_form.fold(short)
         assert (heads @ heads.T >= vectors @ vectors.T - SCAN_ERROR).all()
+
+
+def test_as_floats_are_the_numbers_themselves() -> None:
+    """Every float16 there is, to the bit, the smallest and both zeros too; what is no number cannot be missed."""
+    every = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
+    is_number = np.isfinite(every)
+    found = as_floats(every)
+    assert found[is_number].tobytes() == every.astype(np.float32)[is_number].tobytes()
+    assert (np.abs(found[~is_number]) >= 65536).all()
+
+
+def test_as_floats_does_without_small_numbers_where_the_machine_drops_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some libraries make a thread take the smallest numbers for 0: then numpy's own cast is used."""
+    monkeypatch.setattr(fold, "_keeps_small_numbers", lambda: False)
+    every = np.arange(1 << 15, dtype=np.uint16).view(np.float16)
+    np.testing.assert_array_equal(as_floats(every), every.astype(np.float32))
+
+
+@given(
+    seed=st.integers(0, 10_000),
+    dimensions=st.sampled_from([4, 20, 33]),
+    at_least=st.sampled_from([0.2, 0.7, 0.9, 0.99]),
+)
+@settings(deadline=None, max_examples=60)
+def test_centres_planes_never_part_a_query_from_a_near_row(seed: int, dimensions: int, at_least: float) -> None:
+    """Whatever the centres: the centre of each row at or above the cosine is reached."""
+    rows = as_short_unit(clustered(seed, 300, dimensions))
+    centres = sectors.choose_centres(rows[:200], 200 * sectors.ROWS_A_CENTRE)
+    chosen, _ = centres.assign(rows)
+    is_reached = centres.reached(centres.cosines(rows), float(np.sin(np.arccos(at_least))))
+    queries, places = np.nonzero(rows.astype(np.float64) @ rows.T.astype(np.float64) >= at_least)
+    assert is_reached[queries, chosen[places]].all()
+
+
+@given(seed=st.integers(0, 10_000), cuts=st.lists(st.integers(0, 400), max_size=5), loaded=st.integers(0, 400))
+@settings(deadline=None, max_examples=30)
+def test_index_loaded_rows_are_found_as_added_ones(seed: int, cuts: list[int], loaded: int) -> None:
+    """Loaded in pages, settled or not, and added to afterwards."""
+    vectors = clustered(seed, 400, 64)
+    added = VectorIndex(64, 0.9)
+    added.add(vectors)
+    expected = added.nearest_each(vectors)
+    with small_parts():
+        filled = VectorIndex(64, 0.9)
+        for part in np.split(vectors[:loaded], sorted(cut for cut in cuts if cut < loaded)):
+            filled.load(part)
+        if seed % 2:
+            filled.settle()
+        filled.add(vectors[loaded:])
+        assert filled.nearest_each(vectors) == expected
 
 
 @given(seed=st.integers(0, 10_000), dimensions=st.sampled_from([3, 384]))

@@ -54,6 +54,30 @@ def test_lexical_index_finds_what_brute_force_finds(seed: int, threshold: float,
         filled.add(profile)
 
 
+@given(seed=st.integers(0, 100_000), loaded=st.integers(0, 90), is_settled=st.booleans())
+@settings(deadline=None, max_examples=25)
+def test_lexical_index_loaded_texts_are_found_as_added_ones(seed: int, loaded: int, is_settled: bool) -> None:
+    """In larger lots, whose entries are merged into those before them, settled or not."""
+    forms, order = [normalise(text) for text in texts_of(seed, 120)], GramOrder()
+    added, filled = LexicalIndex(0.7, order), LexicalIndex(0.7, order)
+    profiles = added.profiles(forms)
+    with pytest.MonkeyPatch.context() as patch:
+        for module, name, value in (
+            (lexical, "RECENT_ROWS", 7),
+            (lexical, "LISTED_ROWS", 20),
+            (postings, "LEAST_MERGED_ROWS", 25),
+        ):
+            patch.setattr(module, name, value)
+        for start in range(0, loaded, 11):
+            filled.load(profiles.take(range(start, min(start + 11, loaded))))
+        if is_settled:
+            filled.settle()
+        for start in range(loaded, 120, 10):
+            filled.add(profiles.take(range(start, min(start + 10, 120))))
+        added.add(profiles)
+        assert filled.close_each(profiles) == added.close_each(profiles)
+
+
 @given(texts=st.lists(st.text(max_size=12), max_size=12), threshold=st.sampled_from(THRESHOLDS))
 @settings(deadline=None)
 def test_lexical_index_takes_any_text(texts: list[str], threshold: float) -> None:
