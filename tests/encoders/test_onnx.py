@@ -91,6 +91,7 @@ def tiny_model(folder: Path, *, pooling: str = "mean", kind: str = "bert", lower
 
 
 @needs_onnx
+@pytest.mark.slow
 def test_onnx_encoder_gives_torchs_vectors(exported: OnnxEncoder, minilm: SentenceEncoder) -> None:
     """To 4e-7, short and long texts, all scripts, beyond the model's length, and in batches of other sizes."""
     texts = [*some_texts(80), "", " ", "x", "a long one that goes on " * 100]
@@ -102,6 +103,7 @@ def test_onnx_encoder_gives_torchs_vectors(exported: OnnxEncoder, minilm: Senten
 
 
 @needs_onnx
+@pytest.mark.slow
 def test_onnx_encoder_same_list_gives_the_same_bits(exported: OnnxEncoder) -> None:
     """What replay and resume rest on; another company changes the last bits only."""
     texts = some_texts(70)
@@ -112,12 +114,14 @@ def test_onnx_encoder_same_list_gives_the_same_bits(exported: OnnxEncoder) -> No
 
 
 @needs_onnx
+@pytest.mark.slow
 def test_onnx_encoder_takes_any_string(exported: OnnxEncoder) -> None:
     """Half of a surrogate pair, as models write them, is a text like others."""
     assert np.isfinite(exported.encode(["\ud83d card", "\x00", "\u202e"])).all()
 
 
 @needs_onnx
+@pytest.mark.slow
 def test_onnx_encoders_vectors_never_meet_torchs(exported: OnnxEncoder, minilm: SentenceEncoder) -> None:
     """Equal to the seventh digit is not equal: the identity is another, and names the files' content."""
     assert exported.identity != minilm.identity
@@ -125,6 +129,7 @@ def test_onnx_encoders_vectors_never_meet_torchs(exported: OnnxEncoder, minilm: 
 
 
 @needs_onnx
+@pytest.mark.slow
 def test_onnx_encoder_starts_without_torch(exported: OnnxEncoder) -> None:
     """Once the graph is made, nothing heavy is imported and nothing is printed."""
     program = (
@@ -183,6 +188,7 @@ def test_onnx_export_that_answers_otherwise_is_refused(tmp_path: Path, monkeypat
 
 
 @needs_onnx
+@pytest.mark.slow
 def test_onnx_encoder_whose_graph_is_damaged_says_what_to_delete(
     exported: OnnxEncoder, own_cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
