@@ -25,6 +25,7 @@ import anyio
 import numpy as np
 
 from bench.dedup_data import banking, generated_texts, spread_vectors
+from bench.side_by_side.tree import resident_bytes
 from bench.stage import (
     LABELS,
     Figure,
@@ -231,7 +232,7 @@ def _peak_gb() -> float:
 
 
 def _resident_gb() -> float:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e9
+    return resident_bytes(os.getpid()) / 1e9
 
 
 CHILDREN = {"run": _run, "stage": _stage}

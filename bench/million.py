@@ -9,12 +9,12 @@ then the target is raised a little and the run resumed: seconds to its first req
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+from bench.side_by_side.tree import MIB, resident_bytes
 from bench.stage import (
     Figure,
     Run,
@@ -33,15 +33,12 @@ from bench.stage import (
 PLACES = 256
 MORE_ROWS = 200
 PATIENCE_S = 7200.0
-MIB = 1 << 20
-PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 Look = tuple[float, int, int]
 
 
 def look(server: Server, run: Run) -> Look:
     """Seconds, answers granted, bytes of resident memory."""
-    pages = Path(f"/proc/{run.process.pid}/statm").read_text().split()[1]
-    return time.monotonic(), server.stats()["granted"], int(pages) * PAGE_BYTES
+    return time.monotonic(), server.stats()["granted"], resident_bytes(run.process.pid)
 
 
 def per_s(looks: list[Look], low: float, high: float) -> float:

@@ -22,9 +22,9 @@ from typing import Any, TextIO
 
 import anyio
 
+from bench.side_by_side.tree import resident_bytes
 from synthgen.api import run_async
 
-PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 AFTERMATH_S = 2.0
 
 
@@ -41,7 +41,7 @@ def look(clock: Callable[[], float], *, own_tasks: int) -> dict[str, Any]:
             links.append(os.readlink(f"/proc/self/fd/{name}"))
     return {
         "at_s": clock(),
-        "rss_bytes": int(Path("/proc/self/statm").read_text().split()[1]) * PAGE_BYTES,
+        "rss_bytes": resident_bytes(os.getpid()),
         "fds": len(links),
         "sockets": sum(link.startswith("socket:") for link in links),
         "tasks": len(asyncio.all_tasks()) - own_tasks,

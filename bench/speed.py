@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import sqlite3
 import statistics
 import subprocess
@@ -29,6 +28,7 @@ from bench.stage import (
     Server,
     at_least,
     at_most,
+    children_cpu_s,
     conclude,
     end_on_sigterm,
     environment,
@@ -113,14 +113,13 @@ def run_engine(server: Server, case: Case, requests: int) -> EngineRun:
         job = write_job(folder, server.base_url, rows=requests, model=limits, checks=list(case.checks))
         command = [sys.executable, "-m", "synthgen", "run", str(job), "--out", str(folder / "out"), "--quiet", "--json"]
         server.reset()
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        before_s = children_cpu_s()
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment())
         counts = list(_counts(server, process))
         out, _ = process.communicate()
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        cpu_s = children_cpu_s() - before_s
         p99_s = _p99_s(folder / "out" / JOURNAL_NAME)
     told = json.loads(out.splitlines()[-1])
-    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     cost = Cost(told["requests"] / told["elapsed_s"], 1000 * cpu_s / told["requests"])
     return EngineRun(cost, _steady_per_s(counts, requests), p99_s)
 

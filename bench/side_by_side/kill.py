@@ -10,7 +10,7 @@ from bench.side_by_side import tree
 from bench.side_by_side.catalogue import Peer
 from bench.side_by_side.environments import Environment
 from bench.side_by_side.measured import Rows, Run
-from bench.side_by_side.running import Entrant, Order, Watcher, stage
+from bench.side_by_side.running import Entrant, Order, Watcher, outcome_of, stage
 from bench.stage import Server
 
 SETTLES_WITHIN_S = 30.0
@@ -40,8 +40,7 @@ def kill_at_half(peer: Peer, home: Environment, order: Order, settings: Mapping[
         finally:
             tree.kill(again.pid)
             again.wait()
-        is_done = how == "ended" and again.returncode == 0
-        outcome = "done" if is_done else "failed" if how == "ended" else how
+        outcome = outcome_of(how, again)
         why = entrant.last_words() if outcome == "failed" else ""
         return _run(entrant, server, order, outcome, time.perf_counter() - began, at_kill, why)
 

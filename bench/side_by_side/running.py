@@ -6,7 +6,6 @@ Simulator and watcher share one core, the peer with all it starts has another, w
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -21,7 +20,7 @@ from bench.side_by_side import tree
 from bench.side_by_side.catalogue import ENGINE, Peer
 from bench.side_by_side.environments import Environment
 from bench.side_by_side.measured import Rows, Run, moment_of, read_engine_rows, read_rows
-from bench.stage import ROOT, Server, environment, export, simulator, write_job
+from bench.stage import ROOT, Server, children_cpu_s, environment, export, simulator, write_job
 
 EVERY_S = 0.2
 OFTEN_S = 0.05
@@ -199,7 +198,7 @@ def stage(peer: Peer, home: Environment, order: Order, settings: Mapping[str, An
 def run_to_end(entrant: Entrant, server: Server, order: Order) -> Run:
     """Start it, watch it, count what it did."""
     server.reset()
-    began, cpu_began = time.perf_counter(), _children_cpu_s()
+    began, cpu_began = time.perf_counter(), children_cpu_s()
     process = entrant.start()
     watcher = Watcher(process, server, every_s=EVERY_S if order.counted_ratio == 1 else OFTEN_S)
     try:
@@ -207,10 +206,10 @@ def run_to_end(entrant: Entrant, server: Server, order: Order) -> Run:
     finally:
         tree.kill(process.pid)
         process.wait()
-    cpu_s = max(_children_cpu_s() - cpu_began, watcher.cpu_s)
+    cpu_s = max(children_cpu_s() - cpu_began, watcher.cpu_s)
     wall_s = time.perf_counter() - began
     served = server.stats()
-    is_done = how == "ended" and process.returncode == 0
+    outcome = outcome_of(how, process)
     start_cpu_s = watcher.start_cpu_s or 0.0
     return Run(
         peer=entrant.peer.name,
@@ -218,8 +217,8 @@ def run_to_end(entrant: Entrant, server: Server, order: Order) -> Run:
         turn=order.turn,
         asked=order.rows,
         in_flight=order.in_flight,
-        outcome="done" if is_done else "failed" if how == "ended" else how,
-        why="" if is_done or how != "ended" else entrant.last_words(),
+        outcome=outcome,
+        why=entrant.last_words() if outcome == "failed" else "",
         wall_s=wall_s,
         start_up_s=served["first_admitted_s"],
         asking_s=_asking_s(order, served, watcher.looks),
@@ -232,6 +231,13 @@ def run_to_end(entrant: Entrant, server: Server, order: Order) -> Run:
     )
 
 
+def outcome_of(how: str, process: subprocess.Popen[bytes]) -> str:
+    """What a watched run came to: `done` or `failed` where it ended by itself, else how it was ended."""
+    if how != "ended":
+        return how
+    return "done" if process.returncode == 0 else "failed"
+
+
 def _asking_s(order: Order, served: Mapping[str, Any], looks: Sequence[tuple[float, int]]) -> float | None:
     """From the first request to the last answer that counts; None where there was none."""
     first, last = served["first_admitted_s"], served["last_granted_s"]
@@ -240,9 +246,3 @@ def _asking_s(order: Order, served: Mapping[str, Any], looks: Sequence[tuple[flo
     if order.counted_ratio < 1:
         last = moment_of(order.counted_ratio, [*looks, (last, served["granted"])])
     return None if last is None else max(last - first, 1e-3)
-
-
-def _children_cpu_s() -> float:
-    """Processor time of all children waited for, with theirs: finer than what can be seen from outside."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime

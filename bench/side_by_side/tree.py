@@ -60,7 +60,7 @@ def members(root: int) -> list[Member]:
 def memory_bytes(pids: Iterable[int]) -> int:
     """Memory of these processes together; what several share is counted once."""
     numbers = list(pids)
-    read = _resident if len(numbers) == 1 else _proportional
+    read = resident_bytes if len(numbers) == 1 else _proportional
     total = 0
     for pid in numbers:
         with contextlib.suppress(OSError, IndexError, ValueError):
@@ -68,7 +68,12 @@ def memory_bytes(pids: Iterable[int]) -> int:
     return total
 
 
-def _resident(pid: int) -> int:
+def resident_bytes(pid: int) -> int:
+    """Memory of one process, what it shares included.
+
+    Raises:
+        OSError, IndexError: It is gone.
+    """
     return int((PROC / str(pid) / "statm").read_text().split()[1]) * PAGE_BYTES
 
 

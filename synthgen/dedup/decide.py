@@ -99,14 +99,13 @@ class Deduplicator:
                     self._foresight = None
             self._accepted.add(row, normalise(candidate.text), vector, profiles)
 
-    def accept_all(self, candidates: Sequence[Candidate], vectors: Sequence[Vector | None]) -> None:
-        """As `accept`, for many at once: much quicker."""
-        found = [vector for vector in vectors if vector is not None]
-        rows = [PoolRow(c.id, c.label, c.text) for c in candidates]
-        self.accept_rows(rows, np.stack(found) if found else None)
-
     def accept_rows(self, rows: Sequence[PoolRow], vectors: npt.NDArray[np.float16] | None) -> None:
-        """As `accept_all`, of rows as the journal has them. `settle` after the last of them."""
+        """As `accept`, for many rows at once, as the journal has them: much quicker. `settle` after the last of them.
+
+        Args:
+            rows: In the order of their acceptance.
+            vectors: Shape (len(rows), dimensions), or None where no vectors are compared.
+        """
         if self._duplicate is not None:
             self._foresight = None
             self._accepted.add_all(rows, [normalise(row.text) for row in rows], vectors)

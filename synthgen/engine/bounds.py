@@ -136,7 +136,7 @@ class Level:
 
     def take(self, in_flight: int) -> bool:
         """Whether a request that leaves with so many in flight is one of those that are counted."""
-        if self.sent >= max(self.LEAST_SENT, 0.5 * self.in_flight) or in_flight < 0.75 * self.in_flight:
+        if self._are_all_sent or in_flight < 0.75 * self.in_flight:
             return False
         self.sent += 1
         self.sum_in_flight += in_flight
@@ -152,10 +152,13 @@ class Level:
         self.sent -= 1
 
     @property
+    def _are_all_sent(self) -> bool:
+        return self.sent >= max(self.LEAST_SENT, 0.5 * self.in_flight)
+
+    @property
     def is_known(self) -> bool:
         """Whether enough of them were answered."""
-        is_all_sent = self.sent >= max(self.LEAST_SENT, 0.5 * self.in_flight)
-        return is_all_sent and len(self.logs) >= self.ANSWERED_RATIO * self.sent
+        return self._are_all_sent and len(self.logs) >= self.ANSWERED_RATIO * self.sent
 
     @property
     def mean_in_flight(self) -> float:

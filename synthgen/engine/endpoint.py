@@ -73,7 +73,7 @@ class Endpoint:
     refusals: int = 0
     down: Failure | None = None
     _output_tokens: _Mean = field(default_factory=lambda: _Mean(UNKNOWN_OUTPUT_TOKENS))
-    _told: tuple[float, int, float | None] | None = None
+    _told: tuple[int, float | None] | None = None
     _look_again_at: float = float("-inf")
     _input_tokens: int = 0
     _input_chars: int = 0
@@ -173,14 +173,14 @@ class Endpoint:
         why, now = self.limits.why(), self.clock()
         if not why and now < self._look_again_at:
             return None
-        self._look_again_at = now + LOOKED_AT_EVERY_S
-        if not why and self._told is not None and now - self._told[0] < TOLD_EVERY_S:
+        found, before = self.limits.statistics(), self._told
+        bounds = (found.max_concurrency, found.requests_per_s)
+        if not why and before is not None and not _differs(before, *bounds):
+            self._look_again_at = now + LOOKED_AT_EVERY_S
             return None
-        found = self.limits.statistics()
-        if not why and (self._told is None or not _differs(self._told, found.max_concurrency, found.requests_per_s)):
-            self._told = self._told or (now, found.max_concurrency, found.requests_per_s)
+        self._told, self._look_again_at = bounds, now + TOLD_EVERY_S
+        if not why and before is None:  # where it begins is no change
             return None
-        self._told = (now, found.max_concurrency, found.requests_per_s)
         return LimitChange(
             endpoint=self.name,
             at=time.time(),
@@ -203,9 +203,9 @@ def _turns(request: Request) -> int:
     return len(request.prompt.messages)
 
 
-def _differs(told: tuple[float, int, float | None], max_concurrency: int, requests_per_s: float | None) -> bool:
+def _differs(told: tuple[int, float | None], max_concurrency: int, requests_per_s: float | None) -> bool:
     """Whether either bound moved by more than a tenth."""
-    _, places, rate = told
+    places, rate = told
     if abs(max_concurrency - places) > TOLD_RATE_CHANGE_RATIO * places:
         return True
     if rate is None or requests_per_s is None:

@@ -216,13 +216,15 @@ def test_interrupted_run_drains_and_resumes(tmp_path: Path, number: int) -> None
 
 def test_starving_class_is_given_up_with_figures(tmp_path: Path) -> None:
     """A class whose rows are all rejected is stopped after its patience; the others get their rows; exit 6."""
+    concurrency = 16
     impossible = {"check": "pattern", "labels": ["lost"], "must_match": ["impossible word"]}
     checks = [impossible, {"check": "duplicate", "near": False}]
     with simulator() as server:
-        job = write_job(tmp_path, server.base_url, checks=checks, starvation={"patience": 15})
+        model = {"limits": {"max_concurrency": concurrency}}
+        job = write_job(tmp_path, server.base_url, checks=checks, starvation={"patience": 15}, model=model)
         result = run_json(job, tmp_path / "out")
         granted = server.stats()["granted"]
-        assert granted <= 120 / 4 * 1.5 + 15 + 64, "patience, and what was in flight meanwhile"
+        assert granted <= 120 / 4 * 1.5 + 15 + 2 * concurrency, "patience, and what was asked meanwhile"
         again = run_json(job, tmp_path / "out")
         assert server.stats()["granted"] == granted, "a class given up is not paid for again"
     assert result["exit"] == again["exit"] == 6
