@@ -67,7 +67,7 @@ def generate(job: Path, out: Path, server: Server, rows: int) -> list[Figure]:
         shown("requests/s, first tenth and last", f"{first:,.0f}, {last:,.0f}"),
         at_least("last tenth to first", last / first, 0.9, "{:.2f}"),
         shown("memory at a tenth of the answers", f"{memory_at(looks, 0.1):.0f} MiB"),
-        at_most("memory at the end, MiB", looks[-1][2] / MIB, 400, "{:.0f}"),
+        at_most("most memory, MiB", looks[-1][2] / MIB, 400, "{:.0f}"),
         shown("journal, bytes a row", f"{journal / rows:,.0f}"),
     ]
 

@@ -49,6 +49,7 @@ __all__ = [
     "measuring",
     "needs_vectors",
     "rewrite_row",
+    "rewriting",
 ]
 
 _ORDER = (
@@ -85,6 +86,11 @@ def build_checks(configs: Sequence[CheckConfig], *, language: str | None, real: 
 def measuring(checks: Sequence[Check]) -> tuple[MeasuringCheck, ...]:
     """Those of some checks that have figures to keep of the rows that pass them."""
     return tuple(check for check in checks if isinstance(check, MeasuringCheck))
+
+
+def rewriting(checks: Sequence[Check]) -> tuple[Check, ...]:
+    """Those of some checks that may change a row."""
+    return tuple(check for check in checks if isinstance(check, Pii))
 
 
 def measure_row(checks: Sequence[MeasuringCheck], candidate: Candidate) -> Mapping[str, Any]:

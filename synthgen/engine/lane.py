@@ -76,6 +76,7 @@ class Lane:
         self._order, self._window = blueprint.order, window
         self._stop, self._changed, self._is_offline = stop, changed, is_offline
         self.writer = JournalWriter(journal)
+        self.writer.on_told = self._judge_arrived
         if is_offline or allowance.left < float("inf"):
             self.writer.on_idle = changed.notify  # what was committed last may be what others wait for
         self.demand = Demand(self._order, self._accounts(), window=window, most=allowance, is_ordered=blueprint.is_last)
@@ -86,6 +87,7 @@ class Lane:
         self._incoming: deque[Source] = deque()
         self._stored = self._stored_slots()
         self._train_rows = {row.id: row for row in blueprint.train.rows}
+        self._arrived: list[tuple[Work, Completion]] = []
         self._unjudged: list[tuple[int, Landed]] = []
         self._dispatcher: Dispatcher | None = None
         self._committer: Committer | None = None
@@ -224,15 +226,21 @@ class Lane:
     # --- answers -----------------------------------------------------------------------------------------------
 
     def on_answer(self, work: Work, completion: Completion) -> None:
-        """Take in a durable answer."""
-        self._judge_row(work.slot, work, completion)
+        """Take in a durable answer; those that came with it are judged together."""
+        self._arrived.append((work, completion))
 
     def on_failed(self, slot: Slot) -> None:
         """Take in a slot that was given up."""
         self._land(Landed(slot, (), is_failed=True))
 
-    def _judge_row(self, slot: Slot, work: Work, completion: Completion) -> None:
-        landed, complaint = self._row_judge.judge(slot, completion)
+    def _judge_arrived(self) -> None:
+        arrived, self._arrived = self._arrived, []
+        verdicts = self._row_judge.judge_each([(work.slot, completion) for work, completion in arrived])
+        for (work, completion), (landed, complaint) in zip(arrived, verdicts, strict=True):
+            self._land_or_ask_again(work, completion, landed, complaint)
+
+    def _land_or_ask_again(self, work: Work, completion: Completion, landed: Landed, complaint: str | None) -> None:
+        slot = landed.slot
         can_reask = slot.request.prompt.messages and completion.step < self.blueprint.job.retry.max_reasks
         self.demand.classes[slot.label].note_read(slot.ordinal)
         if complaint is None or not can_reask:
@@ -378,7 +386,8 @@ class Lane:
             return True
         last = completions[-1]
         slot = slot if slot.id == last.slot_id else self._as_asked(slot, last)
-        self._judge_row(slot, Work(self, slot, last.step, slot.request, Tries(loop_time())), last)
+        work = Work(self, slot, last.step, slot.request, Tries(loop_time()))
+        self._land_or_ask_again(work, last, *self._row_judge.judge(slot, last))
         return True
 
     def _as_asked(self, slot: Slot, completion: Completion) -> Slot:

@@ -18,13 +18,18 @@ from synthgen.journal import Journal, Write
 
 T = TypeVar("T")
 MAX_WRITES_A_COMMIT = 1024
-CALLED_AT_ONCE = 16
+TOLD_AT_ONCE = 16
 
 
 class JournalWriter:
     """The one writer of a run's journal.
 
     Run `run()` in a task. A failed commit raises `JournalError` there, which ends the run.
+
+    Attributes:
+        journal: What it writes.
+        on_idle: Called when everything queued is durable, and told.
+        on_told: Called whenever a few callbacks were called, before others have their turn.
     """
 
     def __init__(self, journal: Journal) -> None:
@@ -35,6 +40,7 @@ class JournalWriter:
         self._idle.set()
         self._changed = Signal()
         self.on_idle: Callable[[], None] = lambda: None
+        self.on_told: Callable[[], None] = lambda: None
 
     async def write(self, write: Write) -> None:
         """Queue `write` and return once it is durable.
@@ -86,15 +92,16 @@ class JournalWriter:
             batch, self._pending = self._pending[:MAX_WRITES_A_COMMIT], self._pending[MAX_WRITES_A_COMMIT:]
             writes = [write for write, _ in batch]
             await self.call(lambda writes=writes: self.journal.apply(writes))  # type: ignore[misc]
-            await _call_each([then for _, then in batch if then is not None])
+            await self._tell([then for _, then in batch if then is not None])
+
+    async def _tell(self, callbacks: Sequence[Callable[[], None]]) -> None:
+        """Call them in order, letting others have their turn in between: a large commit brings milliseconds of work."""
+        for start in range(0, len(callbacks), TOLD_AT_ONCE):
+            if start:
+                await asyncio.sleep(0)
+            for then in callbacks[start : start + TOLD_AT_ONCE]:
+                then()
+            self.on_told()
 
     def close(self) -> None:
         self._thread.shutdown(wait=True)
-
-
-async def _call_each(callbacks: Sequence[Callable[[], None]]) -> None:
-    """Call them in order, letting others have their turn in between: a large commit brings milliseconds of work."""
-    for count, then in enumerate(callbacks, 1):
-        then()
-        if count % CALLED_AT_ONCE == 0:
-            await asyncio.sleep(0)

@@ -264,11 +264,12 @@ class BreakerMachine(RuleBasedStateMachine):
             return
         self.breaker.sent(self.now)
         self.row += 1
+        is_probe = self.breaker.is_open
         opened = self.breaker.failed(self.now, has_alternative=has_alternative)
         assert opened == self.breaker.is_open
         if not has_alternative:
             assert self.breaker.is_open or self.row < 10
-        assert not opened or self.row >= 10 or has_alternative
+        assert not opened or self.row >= 10 or has_alternative or is_probe
 
     @rule()
     def answer(self) -> None:
