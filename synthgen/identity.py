@@ -43,7 +43,7 @@ def slot_id(*, prompt: Any, model: str, params: Any, schema: Any, label: str, sa
         prompt: Rendered messages or text, as plain JSON values.
         model: The model's name as the provider knows it.
         params: Sampling parameters, as plain JSON values.
-        schema: JSON schema asked for, or None.
+        schema: JSON schema asked for, or None; as it is, or as a fragment of canonical JSON.
         label: Class the answer is for.
         sample: Which sample of the class this is, so that two slots with equal prompts stay two slots: the slot's
             ordinal, or, in a later stage, the source row and which of its slots.
@@ -58,5 +58,19 @@ def row_id(slot: str, item: int) -> str:
 
 def derive_seed(*names: str | int) -> int:
     """A seed in [0, 2**31) that is a pure function of `names` (31 bits: what sampling APIs accept)."""
-    packed = canonical_json(list(names))
-    return int.from_bytes(hashlib.blake2b(packed, digest_size=8).digest(), "big") >> 33
+    return _seed_of(hashlib.blake2b(canonical_json(names), digest_size=8))
+
+
+def derive_seeds(count: int, *names: str | int) -> list[int]:
+    """As `derive_seed(*names, i)` for each number i below `count`, at a third of the time."""
+    begun = canonical_json([*names, 0]).removesuffix(b"0]")
+    common, seeds = hashlib.blake2b(begun, digest_size=8), []
+    for i in range(count):
+        digested = common.copy()
+        digested.update(b"%d]" % i)
+        seeds.append(_seed_of(digested))
+    return seeds
+
+
+def _seed_of(digested: hashlib.blake2b) -> int:
+    return int.from_bytes(digested.digest(), "big") >> 33

@@ -65,7 +65,7 @@ class Prompt:
         }
 
     def char_count(self) -> int:
-        return len(self.text) + sum(len(m.content) for m in self.messages)
+        return len(self.text) + sum([len(m.content) for m in self.messages])
 
 
 @dataclass(frozen=True, slots=True)

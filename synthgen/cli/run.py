@@ -60,7 +60,7 @@ def command(
 
     gc.set_threshold(*GARBAGE_THRESHOLDS)
     with ExitStack() as stack:
-        observers = [_tell_notes, stack.enter_context(open_progress(is_quiet=quiet)).observe]
+        observers = [_notes_teller(), stack.enter_context(open_progress(is_quiet=quiet)).observe]
         if events is not None:
             observers.append(stack.enter_context(EventLog(events)).observe)
         result = api.run(job, out=out, on_change=on_change, pilot=pilot, observe=_together(observers))
@@ -68,10 +68,16 @@ def command(
     context.exit(result.exit_code)
 
 
-def _tell_notes(event: Event) -> None:
-    """Whatever is shown of the progress, and before it."""
-    for note in getattr(event, "notes", ()):
-        click.echo(f"synthgen: note: {note}", err=True)
+def _notes_teller() -> Observer:
+    """Tells what is to be known before the progress, and whatever is shown of that."""
+    from synthgen.engine.events import RunStarted
+
+    def observe(event: Event) -> None:
+        if isinstance(event, RunStarted):
+            for note in event.notes:
+                click.echo(f"synthgen: note: {note}", err=True)
+
+    return observe
 
 
 def _together(observers: Sequence[Observer]) -> Observer:

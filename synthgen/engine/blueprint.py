@@ -238,6 +238,7 @@ class SlotMaker:
         self._names = list(field_names(blueprint.item))
         item = dict.fromkeys(self._names, "...")
         self._schema_hint = orjson.dumps(item if is_single(blueprint.stage) else {"items": [item]}).decode()
+        self._schema = None if blueprint.schema is None else orjson.Fragment(canonical_json(blueprint.schema))
         self._labels = sorted(blueprint.train.by_label() or blueprint.targets)
 
     def make(self, label: str, ordinal: int) -> Slot:
@@ -254,12 +255,16 @@ class SlotMaker:
         group = blueprint.groups[draft.model_index]
         prompt = blueprint.template.render(self._values(draft))
         params = {"seed": draft.sampling_seed, **group.params, **blueprint.stage.params}
-        schema = blueprint.schema
         sample = draft.ordinal if blueprint.upstream is None else [_source_id(draft), draft.copy]
         identity = slot_id(
-            prompt=prompt.as_json(), model=group.model, params=params, schema=schema, label=draft.label, sample=sample
+            prompt=prompt.as_json(),
+            model=group.model,
+            params=params,
+            schema=self._schema,
+            label=draft.label,
+            sample=sample,
         )
-        return Slot(identity, draft, Request(prompt, params, schema))
+        return Slot(identity, draft, Request(prompt, params, blueprint.schema))
 
     def _draft(self, label: str, ordinal: int) -> Draft:
         blueprint = self._blueprint

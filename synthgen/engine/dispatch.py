@@ -196,7 +196,7 @@ class Dispatcher:
             likely_tokens = endpoint.likely_tokens(work.request)
             await endpoint.limits.take_tokens(likely_tokens)
             most = endpoint.most(work.request) if self._budget.is_bounded else Spend()
-            if not await self._reserve(most):
+            if self._budget.is_bounded and not await self._reserve(most):
                 endpoint.limits.release()
                 return
             if self._stop.is_set:
@@ -241,7 +241,10 @@ class Dispatcher:
 
     def _ready(self, endpoint: Endpoint) -> Work | None:
         """Work that is due to be asked again, here."""
-        now, waiting = self._clock(), self._again[endpoint.group]
+        waiting = self._again[endpoint.group]
+        if not waiting:
+            return None
+        now = self._clock()
         passed_over: list[tuple[float, int, Work]] = []
         found: Work | None = None
         while found is None and waiting and waiting[0][0] <= now and len(passed_over) < MOST_PASSED_OVER:
@@ -265,6 +268,8 @@ class Dispatcher:
 
     def _yields(self, endpoint: Endpoint) -> bool:
         """Whether another endpoint that also has room is further behind its share."""
+        if len(self._endpoints) == 1:
+            return False
         share = endpoint.share
         return any(e.share < share and e.limits.has_room for e in self._others(endpoint))
 
@@ -289,8 +294,6 @@ class Dispatcher:
 
     async def _reserve(self, most: Spend) -> bool:
         """Wait until the budget has room and the journal holds a lease for it; False where there never will be."""
-        if not self._budget.is_bounded:
-            return True
         while not self._stop.is_set:
             bound = self._budget.reserve(most)
             if bound is None:

@@ -125,7 +125,7 @@ class Endpoint:
         if schema is not self._sized_schema:
             self._sized_schema = schema
             self._schema_bytes = 0 if schema is None else len(orjson.dumps(schema))
-        return self._schema_bytes + sum(len(t.encode()) for t in (prompt.text, *(m.content for m in prompt.messages)))
+        return self._schema_bytes + sum([_byte_length(t) for t in (prompt.text, *[m.content for m in prompt.messages])])
 
     def _output_bound(self, request: Request) -> int:
         bound = output_bound(request.params)
@@ -197,6 +197,10 @@ def output_bound(params: Mapping[str, Any]) -> int | None:
         if isinstance(params.get(name), int):
             return int(params[name])
     return None
+
+
+def _byte_length(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 def _turns(request: Request) -> int:

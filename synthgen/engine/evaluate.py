@@ -62,7 +62,7 @@ class Landed:
 
     @property
     def survivors(self) -> int:
-        return sum(item.rejection is None for item in self.items)
+        return sum([item.rejection is None for item in self.items])
 
     @property
     def surviving_texts(self) -> list[str]:

@@ -37,7 +37,7 @@ from synthgen.journal import Journal, vector_digests
 from synthgen.records import Candidate, Completion, Slot, Source
 
 RELOAD_BATCH = 64
-POOL_BATCH = 16
+POOL_BATCH, ENCODED_BATCH = 64, 16
 
 
 class Lane:
@@ -262,8 +262,9 @@ class Lane:
     ) -> None:
         """Hand survivors to the encoder's thread, those that are judged first first."""
         loop = asyncio.get_running_loop()
+        most = POOL_BATCH if pools.encoder is None else ENCODED_BATCH
         while True:
-            batch = [heapq.heappop(self._unjudged)[1] for _ in range(min(POOL_BATCH, len(self._unjudged)))]
+            batch = [heapq.heappop(self._unjudged)[1] for _ in range(min(most, len(self._unjudged)))]
             if not batch:
                 await self._changed.wait()
                 continue

@@ -93,13 +93,26 @@ class EndpointLimits:
 
         Cancellation: nothing stays taken but a share of the rate.
         """
-        while not await self._is_free():
-            pass
-        await self._requests.take(1.0)
+        while not self._is_free_now():
+            await self._wait_until_free()
+        if self._requests.per_min is not None:
+            await self._requests.take(1.0)
         self._in_flight += 1
 
-    async def _is_free(self) -> bool:
-        """Whether the adaptive layer lets one more through; else waits for what is in its way, a while."""
+    def _is_free_now(self) -> bool:
+        """Whether the adaptive layer lets one more through; where it does, its share of the rate is taken."""
+        adaptive, now = self._adaptive, self._clock()
+        if self._in_flight >= adaptive.concurrency or self._closed_s(now) > 0:
+            return False
+        rate = adaptive.requests_per_s
+        if rate is not None:
+            if self._next_at > now:
+                return False
+            self._next_at = max(self._next_at, now - BURST_S) + 1 / rate
+        return True
+
+    async def _wait_until_free(self) -> None:
+        """Wait, a while, for what is in the way of the next request."""
         adaptive, now = self._adaptive, self._clock()
         closed_s = self._closed_s(now)
         if closed_s > 0:
@@ -107,17 +120,9 @@ class EndpointLimits:
         elif self._in_flight >= adaptive.concurrency:
             await self._freed.wait()
             adaptive.used(places_s=self._clock() - now)
-        elif (rate := adaptive.requests_per_s) is not None:
-            wait_s = self._next_at - now
-            if wait_s > 0:
-                await self._freed.wait(timeout_s=wait_s)
-                adaptive.used(rate_s=self._clock() - now)
-                return False
-            self._next_at = max(self._next_at, now - BURST_S) + 1 / rate
-            return True
-        else:
-            return True
-        return False
+        elif self._next_at > now:
+            await self._freed.wait(timeout_s=self._next_at - now)
+            adaptive.used(rate_s=self._clock() - now)
 
     def _closed_s(self, now: float) -> float:
         """Seconds until the next request may be sent, by the adaptive layer and the breaker."""
@@ -128,7 +133,8 @@ class EndpointLimits:
         left = estimate + self._owed_tokens
         self._owed_tokens = min(0.0, left)
         self._last_tokens = estimate
-        await self._tokens.take(left)
+        if self._tokens.per_min is not None:
+            await self._tokens.take(left)
 
     def settle_tokens(self, *, estimate: float, used: float) -> None:
         """Account for the difference between what was taken and what was used.

@@ -18,7 +18,7 @@ from synthgen.journal import Journal, Write
 
 T = TypeVar("T")
 MAX_WRITES_A_COMMIT = 1024
-TOLD_AT_ONCE = 16
+TOLD_AT_ONCE = 32
 
 
 class JournalWriter:

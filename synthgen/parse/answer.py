@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -69,7 +70,7 @@ def parse_answer(
         problem = f"the answer has {len(text)} characters, more than {MAX_ANSWER_CHARS}"
         return ParsedAnswer((_rejected(Reason.MALFORMED, [problem], text),))
     is_cut = finish_reason.casefold() in _CUT
-    shape = Shape(_names(model).keys(), text_field)
+    shape = _shape(model, text_field)
     found = find_items(text, output=output, is_cut=is_cut, shape=shape)
     items = tuple(_judged(f, model, text_field, needs_text) for f in found[:MAX_ITEMS]) or (
         _nothing(text, is_cut, output),
@@ -130,6 +131,11 @@ def _complaint(items: Sequence[ParsedItem], output: OutputKind, model: type[Base
         return f"{said} Answer with the text only."
     names = ", ".join(f'"{name}"' for name in _names(model))
     return f'{said} Answer with one JSON object {{"items": [...]}} and nothing else. An item is an object with {names}.'
+
+
+@lru_cache(maxsize=64)
+def _shape(model: type[BaseModel], text_field: str) -> Shape:
+    return Shape(frozenset(_names(model)), text_field)
 
 
 def _names(model: type[BaseModel]) -> dict[str, None]:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from synthgen.identity import derive_seed
+from synthgen.identity import derive_seed, derive_seeds
 
 
 def permute(count: int, *names: str | int) -> list[int]:
     """The numbers 0 to `count` - 1 in an order that is a pure function of `names`."""
-    return sorted(range(count), key=lambda i: (derive_seed(*names, i), i))
+    keys = derive_seeds(count, *names)
+    return sorted(range(count), key=keys.__getitem__)
 
 
 def pick_distinct(count: int, wanted: int, *names: str | int) -> list[int]:
