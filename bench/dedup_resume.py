@@ -17,7 +17,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +134,7 @@ class _Writes:
         is_answered = ordinal in self._answered[label]
         slot_id = self._journal.completions(label, ordinal)[0].slot_id if is_answered else f"s1:{label}-{ordinal}"
         candidate = Candidate(f"{slot_id}.0", slot_id, label, ordinal, 0, text, {"text": text})
-        answer = replace(self._like[label], slot_id=slot_id, ordinal=ordinal, text=json.dumps({"text": text}))
+        answer = self._like[label]._replace(slot_id=slot_id, ordinal=ordinal, text=json.dumps({"text": text}))
         judged = CommittedSlot(slot_id, label, ordinal, False, (Decision(candidate, None, vector=vector),))
         return [judged] if is_answered else [answer, judged]
 

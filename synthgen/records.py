@@ -6,14 +6,16 @@ slot -> request -> answer -> completion -> candidate -> example | rejection
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Literal, TypeAlias
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 JsonSchema: TypeAlias = Mapping[str, Any]
 Fields: TypeAlias = dict[str, Any]
 OutputKind: TypeAlias = Literal["json", "text", "lines"]
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +87,7 @@ class Source:
     fields: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(NamedTuple):
     """What the plan decides for one slot, before any text is rendered: a pure function of the job, label and ordinal,
     or, in a later stage, of the job and the source row.
 
@@ -118,8 +119,7 @@ class Draft:
         return {**drawn, "source": self.source.id, **({"copy": self.copy} if self.copy else {})}
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What a provider is handed.
 
     Attributes:
@@ -133,8 +133,7 @@ class Request:
     schema: JsonSchema | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(NamedTuple):
     """One request of a run, ready to be asked. `id` hashes everything that decides its answer."""
 
     id: str
@@ -168,8 +167,7 @@ class Usage:
         return self.input_tokens + self.output_tokens
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What a provider brings back from one successful call.
 
     Attributes:
@@ -184,7 +182,7 @@ class Answer:
     finish_reason: str
     usage: Usage
     model: str
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = NOTHING
 
 
 class FailureKind(StrEnum):
@@ -222,8 +220,7 @@ class Failure:
     usage: Usage | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Completion:
+class Completion(NamedTuple):
     """A raw answer as the journal keeps it, durable before anyone looks at it.
 
     Attributes:
@@ -254,7 +251,7 @@ class Completion:
     attempts: int
     latency_s: float
     answered_at: float
-    draft: Mapping[str, Any] = field(default_factory=dict)
+    draft: Mapping[str, Any] = NOTHING
 
 
 class Reason(StrEnum):
@@ -298,8 +295,7 @@ class Rejection:
     evidence: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """One item parsed from a completion.
 
     Attributes:
@@ -336,8 +332,7 @@ class Nearest:
     pool: str
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """What became of one item: accepted where `rejection` is None.
 
     Attributes:
@@ -352,4 +347,4 @@ class Decision:
     rejection: Rejection | None
     nearest: Nearest | None = None
     vector: bytes | None = None
-    results: Mapping[str, Any] = field(default_factory=dict)
+    results: Mapping[str, Any] = NOTHING

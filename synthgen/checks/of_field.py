@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from synthgen.checks.protocol import Check
 from synthgen.records import Candidate, Rejection
 
@@ -27,7 +25,7 @@ class OfField:
         text = candidate.fields.get(self._field)
         if not isinstance(text, str):
             return None
-        rejection = self._check.judge(replace(candidate, text=text))
+        rejection = self._check.judge(candidate._replace(text=text))
         if rejection is None:
             return None
         return Rejection(rejection.reason, {"field": self._field, **rejection.evidence})

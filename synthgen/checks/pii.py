@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -66,7 +65,7 @@ class Pii:
             text = fields[self._field] if is_text else candidate.text
         if not counts:
             return candidate, {}
-        return replace(candidate, text=text, fields=fields), {"redacted": dict(counts)}
+        return candidate._replace(text=text, fields=fields), {"redacted": dict(counts)}
 
     def judge(self, candidate: Candidate) -> Rejection | None:
         for name, text in self._texts(candidate):

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from synthgen.engine.bounds import Bound, Level, Window, is_better
 
@@ -38,8 +39,7 @@ LONGEST_HOLD_S = 60.0
 LEAST_GAIN, UNSURE_GAIN = 1.15, 1.5
 
 
-@dataclass(frozen=True, slots=True)
-class Ticket:
+class Ticket(NamedTuple):
     """What was so when a request was sent: the time, how many were in flight with it, whether a bound was held, and the
     level it counts for.
 

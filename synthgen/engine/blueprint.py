@@ -6,7 +6,7 @@ Made from files and values alone, so `synthgen plan` can look at it without a mo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -192,9 +192,9 @@ class Blueprint:
             train: Real rows by id.
         """
         seeds = tuple(self.as_shown(train[i]) for i in recorded.get("seeds", ()) if i in train)
-        drawn = replace(draft, seeds=seeds, attributes=recorded.get("attributes", {}))
+        drawn = draft._replace(seeds=seeds, attributes=recorded.get("attributes", {}))
         is_first = self.has_source and self.upstream is None
-        return replace(drawn, source=self.as_source(seeds[0])) if is_first and seeds else drawn
+        return drawn._replace(source=self.as_source(seeds[0])) if is_first and seeds else drawn
 
     def as_shown(self, row: Row) -> Row:
         """A real row as prompts show it."""
@@ -275,7 +275,7 @@ class SlotMaker:
         draft = self._planner.draft(label, ordinal)
         if not blueprint.has_source:
             return draft
-        return replace(draft, source=blueprint.as_source(draft.seeds[0]))
+        return draft._replace(source=blueprint.as_source(draft.seeds[0]))
 
     def _values(self, draft: Draft) -> dict[str, Any]:
         job = self._blueprint.job

@@ -213,7 +213,7 @@ class Dispatcher:
         """Ask a slot again, showing the model its own answer and what was wrong with it."""
         prompt = work.slot.request.prompt
         messages = (*prompt.messages, Message("assistant", answer), Message("user", complaint))
-        request = replace(work.slot.request, prompt=replace(prompt, messages=messages))
+        request = work.slot.request._replace(prompt=replace(prompt, messages=messages))
         again = Work(work.lane, work.slot, work.step + 1, request, Tries(self._clock()))
         self._push(again, group=work.slot.draft.model_index, at=self._clock())
 
@@ -223,7 +223,7 @@ class Dispatcher:
         """The most urgent work for an endpoint; None once the run stops."""
         while not self._stop.is_set and endpoint.down is None:
             has_to_yield = self._yields(endpoint)
-            work = self._ready(endpoint) or (None if has_to_yield else self._next_slot(endpoint.group))
+            work = self._ready(endpoint) or (None if has_to_yield else self._next_slot(endpoint))
             if work is not None:
                 if not work.lane.demand.classes[work.slot.label].is_open:
                     continue  # its class was met or given up while it waited
@@ -273,17 +273,25 @@ class Dispatcher:
         share = endpoint.share
         return any(e.share < share and e.limits.has_room for e in self._others(endpoint))
 
-    def _next_slot(self, group: int) -> Work | None:
-        for lane, groups in self._lanes:
-            while group in groups and not self._backlog[group]:
-                taken = lane.demand.take()
-                if taken is None:
-                    break
-                slot = lane.slots.make(*taken)
-                self._backlog[slot.draft.model_index].append(Work(lane, slot, 0, slot.request, Tries(self._clock())))
-                if slot.draft.model_index != group:
-                    self._changed.notify()
-        return self._backlog[group].popleft() if self._backlog[group] else None
+    def _next_slot(self, endpoint: Endpoint) -> Work | None:
+        """A slot that nobody asked yet. As many are made at once as can be sent at once: it takes half the time."""
+        group = endpoint.group
+        backlog = self._backlog[group]
+        if not backlog:
+            room = 1 + endpoint.limits.free_places
+            for lane, groups in self._lanes:
+                if group in groups and len(backlog) < room:
+                    self._make_slots(lane, group, room)
+        return backlog.popleft() if backlog else None
+
+    def _make_slots(self, lane: Asking, group: int, room: int) -> None:
+        """Fill the backlog of a group up to `room`; what falls to other groups on the way goes to theirs."""
+        backlog, now = self._backlog[group], self._clock()
+        while len(backlog) < room and (taken := lane.demand.take()) is not None:
+            slot = lane.slots.make(*taken)
+            self._backlog[slot.draft.model_index].append(Work(lane, slot, 0, slot.request, Tries(now)))
+            if slot.draft.model_index != group:
+                self._changed.notify()
 
     def _push(self, work: Work, *, group: int, at: float) -> None:
         self._sequence += 1

@@ -6,9 +6,9 @@ What remains for the committer is what does: is it new among the accepted rows, 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from statistics import fmean
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,20 +23,19 @@ from synthgen.engine.likeness import SourceLikeness
 from synthgen.identity import row_id
 from synthgen.journal import vector_digests
 from synthgen.parse import ParsedAnswer, ParsedItem, parse_answer
-from synthgen.records import Candidate, Completion, Nearest, Reason, Rejection, Slot
+from synthgen.records import NOTHING, Candidate, Completion, Nearest, Reason, Rejection, Slot
 
 Vector = npt.NDArray[np.float16]
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(NamedTuple):
     """One item, as far as it can be judged alone."""
 
     candidate: Candidate
     rejection: Rejection | None
     nearest: Nearest | None = None
     vector: Vector | None = None
-    results: Mapping[str, Any] = field(default_factory=dict)
+    results: Mapping[str, Any] = NOTHING
     is_text_judged: bool = False
 
     def with_contrast(self, verdict: Verdict) -> Mapping[str, Any]:
@@ -46,8 +45,7 @@ class Judged:
         return {**self.results, "contrast": verdict.contrast}
 
 
-@dataclass(frozen=True, slots=True)
-class Landed:
+class Landed(NamedTuple):
     """A slot ready for the committer.
 
     Attributes:
@@ -265,7 +263,7 @@ class PoolJudge:
         items = list(landed.items)
         for place, vector in zip(alive, vectors, strict=True):
             items[place] = self._judge_one(items[place], vector)
-        return replace(landed, items=tuple(items))
+        return landed._replace(items=tuple(items))
 
     def judge_texts(self, landed: Landed) -> Landed:
         """The same slot, with the objections of the real rows that need no vector: these items are not encoded.
@@ -310,4 +308,4 @@ class PoolJudge:
         if rejection is None and self.label_judge is not None and vector is not None:
             rejection, found = self.label_judge.judge(item.candidate.text, vector, item.candidate.label)
             results = {**results, **found}
-        return replace(item, rejection=rejection, nearest=verdict.nearest, vector=vector, results=results)
+        return item._replace(rejection=rejection, nearest=verdict.nearest, vector=vector, results=results)

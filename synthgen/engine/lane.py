@@ -13,7 +13,6 @@ import heapq
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from functools import partial
 
 import anyio
@@ -394,7 +393,7 @@ class Lane:
     def _as_asked(self, slot: Slot, completion: Completion) -> Slot:
         """A slot that was asked before the job changed: its old id, seeds and attributes."""
         draft = self.blueprint.draft_as_asked(slot.draft, completion.draft, self._train_rows)
-        return replace(slot, id=completion.slot_id, draft=draft)
+        return slot._replace(id=completion.slot_id, draft=draft)
 
     def _backlog(self) -> int:
         return len(self._unjudged) + (self._committer.waiting if self._committer else 0)

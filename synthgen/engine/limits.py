@@ -195,6 +195,13 @@ class EndpointLimits:
         has_rate = self._requests.has_room(1.0) and self._tokens.has_room(self._last_tokens)
         return is_open and is_in_time and self._in_flight < adaptive.concurrency and has_rate
 
+    @property
+    def free_places(self) -> int:
+        """Requests that could be sent at once; 0 where a rate says when the next one may go."""
+        adaptive = self._adaptive
+        has_rate = self._requests.per_min or self._tokens.per_min or adaptive.requests_per_s
+        return 0 if has_rate else max(0, adaptive.concurrency - self._in_flight)
+
     def why(self) -> str:
         """What changed the adaptive bounds since this was last asked; empty where nothing did."""
         why, self._adaptive.why = self._adaptive.why, ""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -274,7 +273,7 @@ class _Deriver:
             source = self._source(label, completion.draft.get("source"))
             if source is None:
                 return None
-            draft = replace(draft, source=source)
+            draft = draft._replace(source=source)
         prompt = Prompt(output=blueprint.template.meta.output)
         return Slot(completion.slot_id, draft, Request(prompt, {}))
 

@@ -30,8 +30,7 @@ class FailedSlot:
     usage: Usage = field(default_factory=Usage)
 
 
-@dataclass(frozen=True, slots=True)
-class CommittedSlot:
+class CommittedSlot(NamedTuple):
     """A slot that was judged, with what became of its items.
 
     Attributes:

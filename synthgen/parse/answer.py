@@ -7,9 +7,8 @@ least one item or one rejection, so nothing bought is silent.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from pydantic import BaseModel
@@ -25,16 +24,14 @@ EXCERPT_CHARS = 200
 _CUT = frozenset({"length", "max_tokens", "content_filter"})
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedItem:
+class ParsedItem(NamedTuple):
     """One item of an answer: usable where `rejection` is None. Of a rejected one, `fields` hold what could be read."""
 
     fields: Fields
     rejection: Rejection | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedAnswer:
+class ParsedAnswer(NamedTuple):
     """What one answer held.
 
     Attributes:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from synthgen.parse.repair import Unreadable, read_value, repair_value, requote
 from synthgen.parse.scan import Piece, Scan, scan
@@ -27,8 +27,7 @@ _WRAPPERS = {'"': '"', "“": "”", "„": "“", "«": "»", "'": "'", "‘": 
 _WORD_APOSTROPHE = re.compile(r"(?<=\w)['’](?=\w)")
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """A value found in the answer: read (`reason` is None), or why it cannot be.
 
     Attributes:

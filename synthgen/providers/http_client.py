@@ -14,8 +14,7 @@ import socket
 import ssl
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 from urllib.parse import unquote
 
 import httptools
@@ -37,8 +36,7 @@ class ConnectError(OSError):
     """No connection could be made; nothing was sent."""
 
 
-@dataclass(frozen=True, slots=True)
-class HttpAnswer:
+class HttpAnswer(NamedTuple):
     """A whole response.
 
     Attributes:

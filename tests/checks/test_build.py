@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from synthgen.checks import build_checks
 from synthgen.job import (
     ChatterCheck,
@@ -70,9 +68,9 @@ def test_build_checks_keeps_every_one_of_a_kind(row: MakeRow) -> None:
 def test_a_check_of_another_field_reads_that_field(row: MakeRow) -> None:
     """The response is judged, not the instruction; the evidence names the field; a row without it passes."""
     (check,) = build_checks([LengthCheck(check="length", field="response", min_chars=5)], language=None)
-    answered = replace(row("Name a prime."), fields={"text": "Name a prime.", "response": "7"})
+    answered = row("Name a prime.")._replace(fields={"text": "Name a prime.", "response": "7"})
     rejection = check.judge(answered)
     assert rejection is not None
     assert (rejection.evidence["field"], rejection.evidence["chars"]) == ("response", 1)
     assert check.judge(row("x")) is None
-    assert check.judge(replace(answered, fields={"response": ["a list"]})) is None
+    assert check.judge(answered._replace(fields={"response": ["a list"]})) is None

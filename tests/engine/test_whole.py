@@ -267,7 +267,7 @@ def test_budget_holds_where_the_far_side_adds_a_prompt_of_its_own(tmp_path: Path
             answer = await super().complete(request, timeout_s=timeout_s)
             usage = replace(answer.usage, input_tokens=answer.usage.input_tokens + 1000)
             billed += usage.total_tokens
-            return replace(answer, usage=usage)
+            return answer._replace(usage=usage)
 
     def bill(provider: VirtualProvider) -> VirtualProvider:
         provider.__class__ = Wordy
