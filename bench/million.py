@@ -9,12 +9,14 @@ then the target is raised a little and the run resumed: seconds to its first req
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
-from bench.side_by_side.tree import MIB, resident_bytes
+from bench.side_by_side.tree import MIB, read_member, resident_bytes
 from bench.stage import (
     Figure,
     Run,
@@ -24,6 +26,8 @@ from bench.stage import (
     conclude,
     end_on_sigterm,
     equal,
+    give_core,
+    on_second_core,
     running,
     shown,
     simulator,
@@ -33,24 +37,69 @@ from bench.stage import (
 PLACES = 256
 MORE_ROWS = 200
 PATIENCE_S = 7200.0
-Look = tuple[float, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What was seen at one moment of the run.
+
+    Attributes:
+        at_s: When, by the monotonic clock.
+        granted: Answers the server has given so far.
+        memory_bytes: The engine's resident memory.
+        engine_cpu_s, server_cpu_s: Processor time of either so far.
+    """
+
+    at_s: float
+    granted: int
+    memory_bytes: int
+    engine_cpu_s: float
+    server_cpu_s: float
 
 
 def look(server: Server, run: Run) -> Look:
-    """Seconds, answers granted, bytes of resident memory."""
-    return time.monotonic(), server.stats()["granted"], resident_bytes(run.process.pid)
+    assert server.process is not None
+    engine_cpu_s, server_cpu_s = (_cpu_s(process.pid) for process in (run.process, server.process))
+    memory = resident_bytes(run.process.pid)
+    return Look(time.monotonic(), server.stats()["granted"], memory, engine_cpu_s, server_cpu_s)
 
 
-def per_s(looks: list[Look], low: float, high: float) -> float:
-    """Answers a second between two shares of all of them."""
-    most = looks[-1][1]
-    inner = [(at, granted) for at, granted, _ in looks if low * most <= granted <= high * most]
-    return (inner[-1][1] - inner[0][1]) / (inner[-1][0] - inner[0][0])
+def _cpu_s(pid: int) -> float:
+    member = read_member(pid)
+    if member is None:
+        raise ProcessLookupError(pid)
+    return member.cpu_s
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What happened between two shares of all answers: a second of the clock, and CPU of either side for one answer."""
+
+    per_s: float
+    engine_cpu_us: float
+    server_cpu_us: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.per_s:,.0f}/s, {self.engine_cpu_us:.0f} us of the engine and {self.server_cpu_us:.0f} of the server"
+        )
+
+
+def part(looks: list[Look], low: float, high: float) -> Part:
+    most = looks[-1].granted
+    inner = [seen for seen in looks if low * most <= seen.granted <= high * most]
+    first, last = inner[0], inner[-1]
+    answers = last.granted - first.granted
+    return Part(
+        answers / (last.at_s - first.at_s),
+        1e6 * (last.engine_cpu_s - first.engine_cpu_s) / answers,
+        1e6 * (last.server_cpu_s - first.server_cpu_s) / answers,
+    )
 
 
 def generate(job: Path, out: Path, server: Server, rows: int) -> list[Figure]:
     looks: list[Look] = []
-    with running(job, out) as run:
+    with running(job, out, preexec_fn=on_second_core) as run:
         while run.process.poll() is None:
             try:
                 looks.append(look(server, run))
@@ -58,27 +107,28 @@ def generate(job: Path, out: Path, server: Server, rows: int) -> list[Figure]:
                 break
             time.sleep(min(1.0, rows / 200_000))
         ended = run.wait(PATIENCE_S)
-    first, last = per_s(looks, 0.02, 0.1), per_s(looks, 0.9, 1.0)
+    tenths = [part(looks, max(low / 10, 0.02), (low + 1) / 10) for low in range(10)]
     journal = sum(path.stat().st_size for path in out.glob("journal.sqlite*"))
     return [
         equal("exit code", ended.exit_code, 0),
         equal("rows", sum(ended.result["accepted"].values()), rows),
         shown("answers", f"{ended.result['requests']:,} in {ended.wall_s:,.0f} s"),
-        shown("requests/s, first tenth and last", f"{first:,.0f}, {last:,.0f}"),
-        at_least("last tenth to first", last / first, 0.9, "{:.2f}"),
+        *(shown(f"tenth {number} of the answers", str(tenth)) for number, tenth in enumerate(tenths, 1)),
+        at_least("requests/s, last tenth to first", tenths[-1].per_s / tenths[0].per_s, 0.9, "{:.2f}"),
+        at_most("engine's CPU, last tenth to first", tenths[-1].engine_cpu_us / tenths[0].engine_cpu_us, 1.1, "{:.2f}"),
         shown("memory at a tenth of the answers", f"{memory_at(looks, 0.1):.0f} MiB"),
-        at_most("most memory, MiB", looks[-1][2] / MIB, 400, "{:.0f}"),
+        at_most("most memory, MiB", max(seen.memory_bytes for seen in looks) / MIB, 400, "{:.0f}"),
         shown("journal, bytes a row", f"{journal / rows:,.0f}"),
     ]
 
 
 def memory_at(looks: list[Look], share: float) -> float:
-    return next(memory for _, granted, memory in looks if granted >= share * looks[-1][1]) / MIB
+    return next(seen.memory_bytes for seen in looks if seen.granted >= share * looks[-1].granted) / MIB
 
 
 def resume(job: Path, out: Path, server: Server) -> Figure:
     server.reset()
-    with running(job, out) as run:
+    with running(job, out, preexec_fn=on_second_core) as run:
         began = run.started
         server.wait_until(lambda told: told["received"] > 0, while_runs=run.process)
         return at_most("seconds from resuming to the first request", time.monotonic() - began, 10, "{:.1f}")
@@ -89,6 +139,7 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=1_000_000)
     given = parser.parse_args()
     end_on_sigterm()
+    give_core(os.getpid(), 0)
     limits = {"limits": {"max_concurrency": PLACES}}
     with tempfile.TemporaryDirectory() as name, simulator(latency_s=0.0) as server:
         folder, out = Path(name), Path(name) / "out"

@@ -2,8 +2,8 @@
 
     python -m bench.speed [--quick]
 
-One simulator a case, the clients in turns, each in a process of its own; ratios within a round, the median over rounds
-and their spread. The engine's figures hold everything: start of Python, plan, prompts, calls, journal, parsing, schema,
+One simulator a case, on one core, the clients in turns on the other, each in a process of its own; ratios within a round,
+the median over rounds and their spread. The engine's figures hold everything: start of Python, plan, prompts, calls, journal, parsing, schema,
 row checks, exact duplicates, commits. The clients' hold their requests alone.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sqlite3
 import statistics
 import subprocess
@@ -32,6 +33,8 @@ from bench.stage import (
     conclude,
     end_on_sigterm,
     environment,
+    give_core,
+    on_second_core,
     shown,
     simulator,
     write_job,
@@ -86,7 +89,9 @@ class Cost:
 def ask_by(kind: str, server: Server, requests: int, in_flight: int) -> Cost:
     """Let one of `bench.clients` ask."""
     command = [sys.executable, "-m", "bench.clients", kind, server.base_url, str(requests), str(in_flight)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment())
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=True, env=environment(), preexec_fn=on_second_core
+    )
     told = json.loads(done.stdout)
     return Cost(requests / told["wall_s"], 1000 * told["cpu_s"] / requests)
 
@@ -114,7 +119,9 @@ def run_engine(server: Server, case: Case, requests: int) -> EngineRun:
         command = [sys.executable, "-m", "synthgen", "run", str(job), "--out", str(folder / "out"), "--quiet", "--json"]
         server.reset()
         before_s = children_cpu_s()
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment())
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, env=environment(), preexec_fn=on_second_core
+        )
         counts = list(_counts(server, process))
         out, _ = process.communicate()
         cpu_s = children_cpu_s() - before_s
@@ -153,7 +160,7 @@ def start_up(rounds: int) -> Figure:
             server.reset()
             command = [sys.executable, "-m", "synthgen", "run", str(job), "--out", f"{name}/{number}", "--quiet"]
             began = time.perf_counter()
-            process = subprocess.Popen(command, env=environment())
+            process = subprocess.Popen(command, env=environment(), preexec_fn=on_second_core)
             server.wait_until(lambda told: told["received"] > 0, while_runs=process)
             found.append(time.perf_counter() - began)
             process.wait()
@@ -237,6 +244,7 @@ def main() -> int:
     parser.add_argument("--case", choices=[case.name for case in CASES], help="only this one")
     given = parser.parse_args()
     end_on_sigterm()
+    give_core(os.getpid(), 0)
     rounds, scale = (1, 0.5) if given.quick else (given.rounds, 1.0)
     cases = [c for c in CASES if given.case in (None, c.name)][: 1 if given.quick else None]
     figures = [figure for case in cases for figure in measure(case, rounds, scale)]

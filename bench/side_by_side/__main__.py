@@ -24,8 +24,7 @@ from bench.side_by_side.catalogue import PEERS, peers_named
 from bench.side_by_side.environments import FOLDER, Environment, prepare
 from bench.side_by_side.expected import expectations
 from bench.side_by_side.measured import Run
-from bench.side_by_side.running import CORES, give_core
-from bench.stage import ROOT, conclude, end_on_sigterm
+from bench.stage import CORES, ROOT, conclude, end_on_sigterm, give_core
 
 RAW = FOLDER / "figures.json"
 

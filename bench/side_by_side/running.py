@@ -5,7 +5,6 @@ Simulator and watcher share one core, the peer with all it starts has another, w
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -20,7 +19,7 @@ from bench.side_by_side import tree
 from bench.side_by_side.catalogue import ENGINE, Peer
 from bench.side_by_side.environments import Environment
 from bench.side_by_side.measured import Rows, Run, moment_of, read_engine_rows, read_rows
-from bench.stage import ROOT, Server, children_cpu_s, environment, export, simulator, write_job
+from bench.stage import ROOT, Server, children_cpu_s, environment, export, give_core, simulator, write_job
 
 EVERY_S = 0.2
 OFTEN_S = 0.05
@@ -122,16 +121,6 @@ class Entrant:
         """The end of what it said, for one that failed."""
         lines = (self._folder / "said.txt").read_text(errors="replace").strip().splitlines()
         return " ".join(lines[-1:])[-200:].replace("|", "/")
-
-
-def give_core(pid: int, which: int) -> None:
-    """Put a process on the first or the second of the cores this machine gives us; on all where there is one."""
-    if len(CORES) > 1:
-        with suppress(ProcessLookupError):
-            os.sched_setaffinity(pid, {CORES[which]})
-
-
-CORES = sorted(os.sched_getaffinity(0))
 
 
 class Watcher:
