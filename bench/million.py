@@ -14,7 +14,10 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
+
+import numpy as np
 
 from bench.side_by_side.tree import MIB, read_member, resident_bytes
 from bench.stage import (
@@ -87,14 +90,19 @@ class Part:
 
 def part(looks: list[Look], low: float, high: float) -> Part:
     most = looks[-1].granted
-    inner = [seen for seen in looks if low * most <= seen.granted <= high * most]
-    first, last = inner[0], inner[-1]
-    answers = last.granted - first.granted
-    return Part(
-        answers / (last.at_s - first.at_s),
-        1e6 * (last.engine_cpu_s - first.engine_cpu_s) / answers,
-        1e6 * (last.server_cpu_s - first.server_cpu_s) / answers,
-    )
+    bounds, granted = [low * most, high * most], [seen.granted for seen in looks]
+
+    def passed(values: list[float]) -> float:
+        """How much of something that only grows passed between the two."""
+        first, last = np.interp(bounds, granted, values)
+        return float(last - first)
+
+    answers, wall_s = bounds[1] - bounds[0], passed([seen.at_s for seen in looks])
+    engine_s, server_s = (passed([value(seen) for seen in looks]) for value in (_engine_cpu_s, _server_cpu_s))
+    return Part(answers / wall_s, 1e6 * engine_s / answers, 1e6 * server_s / answers)
+
+
+_engine_cpu_s, _server_cpu_s = attrgetter("engine_cpu_s"), attrgetter("server_cpu_s")
 
 
 def generate(job: Path, out: Path, server: Server, rows: int) -> list[Figure]:
