@@ -3,8 +3,8 @@
     python -m bench.speed [--quick]
 
 One simulator a case, on one core; the clients in turns on the other, each in a process of its own. Ratios within a
-round, the median over rounds and their spread. The engine's figures hold everything: start of Python, plan, prompts, calls,
-journal, parsing, schema, row checks, exact duplicates, commits. The clients' hold their requests alone.
+round, the median over rounds and their spread. The engine's figures hold everything: start of Python, plan, prompts,
+calls, journal, parsing, schema, row checks, exact duplicates, commits. The clients' hold their requests alone.
 """
 
 from __future__ import annotations
