@@ -158,3 +158,6 @@ class Price:
 
     def of(self, usage: Usage) -> Decimal:
         return usage.input_tokens * self.input_usd + usage.output_tokens * self.output_usd
+
+    def warm_up(self) -> None:
+        """It is known."""

@@ -38,6 +38,10 @@ class Pricing(Protocol):
         """USD."""
         ...
 
+    def warm_up(self) -> None:
+        """Find out, where that takes a while and was not done yet. Blocking; in any thread."""
+        ...
+
 
 @dataclass(slots=True, eq=False)
 class Endpoint:

@@ -122,6 +122,14 @@ class RowJudge:
             for (slot, _), answer, items in zip(answers, parsed, opened, strict=True)
         ]
 
+    def warm_up(self) -> None:
+        """Judge a text of no consequence, so that rules are compiled and tables read before the first answer comes."""
+        nobody = Candidate(
+            id="", slot_id="", label="", ordinal=0, item=0, text="a text", fields={self.text_field: "a text"}
+        )
+        for check in self.checks:
+            check.judge(nobody)
+
     def _parse(self, slot: Slot, completion: Completion) -> ParsedAnswer:
         return parse_answer(
             completion.text,

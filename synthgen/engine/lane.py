@@ -161,6 +161,10 @@ class Lane:
         if not self._is_offline:
             start_asking(self)
 
+    def warm_up(self) -> None:
+        """Have the row checks' rules ready. Blocking; in any thread."""
+        self._row_judge.warm_up()
+
     def serve_by(self, dispatcher: Dispatcher) -> None:
         """From now on answers can be asked again."""
         self._dispatcher = dispatcher

@@ -47,8 +47,8 @@ def require_price(config: ModelConfig, *, has_usd_budget: bool) -> Price:
 
 
 class LatePrice:
-    """A price that is looked up when the first answer is to be paid: the table is large, and reading it should not hold
-    up the first request. An unknown price counts as zero.
+    """A price that is looked up once the first request is out, or at the latest when the first answer is to be paid:
+    reading the large table should hold up neither. An unknown price counts as zero.
 
     Args:
         config: The model's entry.
@@ -60,9 +60,17 @@ class LatePrice:
 
     def of(self, usage: Usage) -> Decimal:
         """USD."""
+        found = self._found or self._look_up()
+        return found.of(usage)
+
+    def warm_up(self) -> None:
+        """Look it up, where nobody has."""
         if self._found is None:
-            self._found = require_price(self._config, has_usd_budget=False)
-        return self._found.of(usage)
+            self._look_up()
+
+    def _look_up(self) -> Price:
+        self._found = require_price(self._config, has_usd_budget=False)
+        return self._found
 
 
 def require_affordable(job: Job) -> None:

@@ -1,19 +1,22 @@
 """When to ask again, and how long to wait before: a policy as a value, no clock of its own.
 
 Being throttled burns no attempt and lasts as long as the deadline allows; transient errors back off with full jitter
-(random between zero and an exponentially growing bound, from tenacity); refused and fatal ones are final.
+(random between zero and an exponentially growing bound, from tenacity, which is loaded at the first of them); refused
+and fatal ones are final.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
-
-from tenacity import RetryCallState, wait_random_exponential
-from tenacity.wait import wait_base
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from synthgen.job import RetryConfig
 from synthgen.records import Failure, FailureKind
+
+if TYPE_CHECKING:
+    from tenacity.wait import wait_base
 
 FIRST_BACKOFF_S = 0.5
 THROTTLED_WITHOUT_HINT_S = 2.0
@@ -48,15 +51,9 @@ class RetryPolicy:
 
     Attributes:
         config: The job's bounds.
-        backoff: How long to wait after a transient failure.
     """
 
     config: RetryConfig
-    backoff: wait_base = field(init=False)
-
-    def __post_init__(self) -> None:
-        wait = wait_random_exponential(multiplier=FIRST_BACKOFF_S, max=self.config.max_wait_s)
-        object.__setattr__(self, "backoff", wait)
 
     def decide(self, failure: Failure, tries: Tries, *, now: float) -> tuple[Verdict, float]:
         """The verdict and, for `AGAIN`, the seconds to wait."""
@@ -77,6 +74,15 @@ class RetryPolicy:
 
     def backoff_s(self, failures: int) -> float:
         """Seconds to wait after so many transient failures, drawn at random below a growing bound."""
+        from tenacity import RetryCallState
+
         state = RetryCallState(retry_object=None, fn=None, args=(), kwargs={})  # type: ignore[arg-type]
         state.attempt_number = failures
-        return float(self.backoff(state))
+        return float(_backoff(self.config.max_wait_s)(state))
+
+
+@lru_cache(maxsize=16)
+def _backoff(max_wait_s: float) -> wait_base:
+    from tenacity import wait_random_exponential
+
+    return wait_random_exponential(multiplier=FIRST_BACKOFF_S, max=max_wait_s)

@@ -6,10 +6,11 @@ Owns what a run's stages share: endpoints, budget, the encoder's thread, the dea
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import datetime as dt
 import signal
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
 from functools import partial
 
 import anyio
@@ -41,6 +42,7 @@ LEAST_WINDOW = 1024
 WINDOW_A_REQUEST_IN_FLIGHT, LEAST_A_REQUEST_IN_FLIGHT = 64, 16
 ROWS_TO_HOLD = 32_768
 DEADLINE_LOOK_S = 0.5
+WARM_UP_AFTER_S = 0.02
 
 
 class Session:
@@ -130,7 +132,7 @@ class Session:
 
         Cancellation: leaves at once; everything durable stays, what was in flight is asked again on resume.
         """
-        async with AsyncExitStack() as stack:
+        async with contextlib.AsyncExitStack() as stack:
             for lane in self.lanes:
                 stack.callback(lane.writer.close)
             stack.callback(self._room.close)
@@ -180,8 +182,22 @@ class Session:
             )
             for endpoint in self._endpoints:
                 tasks.start_soon(self._dispatcher.serve, endpoint, tasks)
+            tasks.start_soon(self._warm_up)
         lane.serve_by(self._dispatcher)
         self._dispatcher.ask_for(lane, lane.blueprint.served_by)
+
+    async def _warm_up(self) -> None:
+        """Make ready what the first answer needs, prices and rules, in a thread while it is on its way.
+
+        Nothing depends on it: who comes first makes it ready, and what cannot be made ready is told where it is needed.
+        """
+        await anyio.sleep(WARM_UP_AFTER_S)
+        for prepare in (
+            *(lane.warm_up for lane in self.lanes),
+            *(endpoint.price.warm_up for endpoint in self._endpoints),
+        ):
+            with contextlib.suppress(Exception):
+                await asyncio.get_running_loop().run_in_executor(None, prepare)
 
     def _is_over(self) -> bool:
         """Asked by a lane that cannot go on: whether nothing will come any more."""

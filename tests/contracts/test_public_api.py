@@ -64,6 +64,18 @@ finally:
     assert "LOADED []" in done.stdout, done.stdout.splitlines()[-1]
 
 
+def test_start_of_a_run_leaves_out_what_the_first_request_does_not_need() -> None:
+    """Prices and back-off come with the first answer and the first failure; peers' packages never."""
+    code = """
+import sys
+import synthgen.cli.run, synthgen.engine.run, synthgen.providers.openai
+late = ("tenacity", "genai_prices", "httpx2", "openai", "polars", "torch", "sentence_transformers", "sklearn", "rich")
+print("LOADED", [name for name in late if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "LOADED []" in done.stdout, done.stdout
+
+
 def test_exit_codes_are_the_documented_ones() -> None:
     """2 the user's file, 3 the provider, 4 the disk, 5 a budget."""
     codes = {e.__name__: e.exit_code for e in (errors.JobError, errors.ProviderError, errors.JournalError)}

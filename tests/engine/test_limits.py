@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter, deque
+from functools import partial
 
 import anyio
 import pytest
@@ -245,6 +246,20 @@ def test_whatever_happens_the_bounds_stay_sane(story: list[tuple[str, float]], c
         assert limit.requests_per_s is None or limit.requests_per_s > 0
         assert 0 <= limit.closed_s(now) <= 5.0
         assert 0 <= limit.background_ratio <= 0.35
+
+
+def test_places_are_free_together_only_where_no_rate_is_known() -> None:
+    """As many requests may be made ready at once as can leave at once: one at a time where a rate says when."""
+
+    async def free(config: LimitsConfig) -> int:
+        limits = EndpointLimits(config, default_concurrency=8, may_adapt=False)
+        await limits.admit()
+        return limits.free_places
+
+    assert run_virtually(partial(free, LimitsConfig())) == 7
+    assert run_virtually(partial(free, LimitsConfig(max_concurrency=3))) == 2
+    assert run_virtually(partial(free, LimitsConfig(requests_per_min=600))) == 0
+    assert run_virtually(partial(free, LimitsConfig(tokens_per_min=6000))) == 0
 
 
 class BreakerMachine(RuleBasedStateMachine):

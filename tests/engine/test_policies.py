@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from synthgen.engine import prices
 from synthgen.engine.budget import Budget, Spend, seconds_until
 from synthgen.engine.changes import Effect, compare
 from synthgen.engine.demand import ClassDemand, Demand, FeedingDemand
-from synthgen.engine.prices import price_of, require_price
+from synthgen.engine.prices import LatePrice, price_of, require_price
 from synthgen.engine.retry import RetryPolicy, Tries, Verdict
 from synthgen.engine.sources import Sources
 from synthgen.errors import JobError
@@ -339,6 +340,18 @@ def test_prices_come_from_the_job_or_the_table() -> None:
     assert free is not None
     assert free.of(Usage(1, 1)) == 0
     assert price_of(ModelConfig(model="nobody-knows-this")) is None
+
+
+def test_price_is_looked_up_once_and_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was made ready beside the first request is not read again with its answer."""
+    found = list[str | None]()
+    monkeypatch.setattr(prices, "price_of", lambda config: found.append(config.model) or None)
+    late = LatePrice(ModelConfig(model="whatever"))
+    assert found == []
+    late.warm_up()
+    late.warm_up()
+    assert late.of(Usage(10, 10)) == 0
+    assert found == ["whatever"]
 
 
 def test_usd_budget_needs_a_price() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from synthgen.identity import derive_seed, derive_seeds
 from synthgen.plan import Interleaving, Planner
 from synthgen.plan.permutation import permute, pick_distinct, stride
 from synthgen.plan.seeds import DiversePicker, RandomPicker, RotatingPicker
@@ -135,3 +136,9 @@ def test_draft_changes_with_the_job_seed() -> None:
     two = [planner(["late"], 1).draft("late", k) for k in range(5)]
     assert [d.sampling_seed for d in one] != [d.sampling_seed for d in two]
     assert [d.seeds for d in one] != [d.seeds for d in two]
+
+
+@given(st.lists(st.one_of(st.text(max_size=8), st.integers(-(2**63), 2**63 - 1)), max_size=4), st.integers(0, 30))
+def test_seeds_derived_together_are_those_derived_alone(names: list[str | int], count: int) -> None:
+    """An order of seeds must not change with how it is reckoned: every slot's id hangs on it."""
+    assert derive_seeds(count, *names) == [derive_seed(*names, i) for i in range(count)]
