@@ -78,9 +78,10 @@ def test_answers_judged_together_are_judged_as_alone(texts: list[str]) -> None:
 def test_each_check_sees_only_what_none_before_it_objected_to() -> None:
     """The objection that a row gets is that of the first check in order, and rows that pass keep their figures."""
     texts = ("no", "As an AI language model, no.", SEED.text, "write to jane@roe.org about it")
-    landed, complaint = judge().judge(*asked(0, of_items(*texts)))
+    items = [*({"text": text} for text in texts), {"words": "no text"}]
+    landed, complaint = JUDGE.judge(*asked(0, json.dumps({"items": items})))
     reasons = [None if item.rejection is None else item.rejection.reason for item in landed.items]
-    assert reasons == ["too_short", "refusal", "copied_seed", None]
+    assert reasons == ["too_short", "refusal", "copied_seed", None, "invalid"]
     assert complaint is None
     assert "jane@roe.org" not in landed.items[3].candidate.text
     assert landed.items[3].results["redacted"]
