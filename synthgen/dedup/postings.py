@@ -209,9 +209,13 @@ class Postings:
                 yield self._scan(probes, asked, part, read)
 
     def _scan(self, probes: Probes, asked: Sequence[Words], part: _Spans, read: _Read[Any]) -> Pairs:
-        bits = read(self._debts, part).copy()
+        bits: Bytes | None = None
         for stored, words in zip(self._words, asked, strict=True):
-            bits += np.bitwise_count(read(stored, part) ^ np.repeat(words[part.which], part.lengths))
+            unlike = np.repeat(words[part.which], part.lengths)
+            unlike ^= read(stored, part)
+            counted = np.bitwise_count(unlike)
+            bits = counted if bits is None else np.add(bits, counted, out=bits)
+        bits += read(self._debts, part)
         near = np.flatnonzero(bits <= np.repeat(probes.limits[part.which], part.lengths))
         ends = part.lengths.cumsum()
         probe = ends.searchsorted(near, side="right")
