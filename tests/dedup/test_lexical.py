@@ -150,14 +150,14 @@ def test_lexical_index_refuses_a_threshold_that_means_nothing(threshold: float) 
 
 @pytest.fixture
 def small_rooms(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rows go to the lists, and lists are merged, after a few; both ways of reading them are taken."""
+    """Rows go to the lists, and lists are merged, after a few; they are read in small blocks, a few at a time."""
     monkeypatch.setattr(lexical, "RECENT_ROWS", 8)
     monkeypatch.setattr(lexical, "LISTED_ROWS", 10)
     monkeypatch.setattr(lexical, "LONG_TEXT_GRAMS", 30)
     monkeypatch.setattr(postings, "LEAST_MERGED_ROWS", 24)
     monkeypatch.setattr(postings, "_PARTS_RATIO", 2)
-    monkeypatch.setattr(postings, "_LONG_ENTRIES", 3)
-    monkeypatch.setattr(postings, "_SCAN_ENTRIES", 16)
+    monkeypatch.setattr(postings, "_BLOCK_ENTRIES", 4)
+    monkeypatch.setattr(postings, "_SCAN_BLOCKS", 5)
 
 
 @pytest.mark.usefixtures("small_rooms")
