@@ -211,11 +211,12 @@ def _stage(out: str, name: str) -> int:
         reading_s += time.monotonic() - at
         if not page:
             break
-        after = (page[-1].position, page[-1].item)
+        after = page.last
         if pools is None:
-            assert page[0].vector is not None
+            (first, *_) = page.vectors
+            assert first is not None
             check = DuplicateCheck.model_validate({"check": "duplicate", **STAGES[name]})
-            pools = PoolJudge(Deduplicator(check, None, len(page[0].vector) // 2), None, None)
+            pools = PoolJudge(Deduplicator(check, None, len(first) // 2), None, None)
         accept_page(pools, page)
     assert pools is not None
     pools.settle()

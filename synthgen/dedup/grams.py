@@ -136,6 +136,12 @@ def folded(profiles: Profiles) -> Words:
     return np.asarray(np.bitwise_xor.reduce(profiles.sketches, axis=1))
 
 
+def folded_in_two(profiles: Profiles) -> tuple[Words, Words]:
+    """The sketches in 128 bits, in two columns."""
+    sketched = profiles.sketches
+    return sketched[:, 0] ^ sketched[:, 2], sketched[:, 1] ^ sketched[:, 3]
+
+
 def gram_places(grams: Numbers) -> Words:
     """The bit of a sketch that each gram stands on, 0 to 255."""
     return (grams.astype(np.int64).astype(np.uint64) * _MIX) >> np.uint64(56)

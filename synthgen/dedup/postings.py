@@ -158,7 +158,7 @@ class Postings:
     def of(cls, found: Prefixes, places: Places, width: int) -> Postings:
         """The entries of texts that stand at `places`, with so many words of a sketch."""
         keys = _keys(found.grams * 2 + found.is_late, found.sizes)
-        order = np.argsort(keys, kind="stable")
+        order = np.argsort(keys)
         words = [word[order] for word in _as_wide(found.words, width)]
         return cls(keys[order], words, as_debts(found.budget[order]), places[found.rows[order]])
 

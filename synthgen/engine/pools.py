@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from itertools import groupby
+from itertools import compress
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,7 +20,7 @@ import orjson
 
 from synthgen.checks import LabelJudge, needs_vectors
 from synthgen.data.label_models import load_label_model
-from synthgen.dedup import Deduplicator, PoolRow
+from synthgen.dedup import Deduplicator, PoolRows
 from synthgen.encoders import Encoder, open_encoder
 from synthgen.encoders.metered import Metered
 from synthgen.engine.blueprint import Blueprint
@@ -31,7 +31,7 @@ from synthgen.engine.writer import JournalWriter
 from synthgen.errors import JobError
 from synthgen.identity import content_id
 from synthgen.job import ChangeCheck, DuplicateCheck, LabelCheck, LeakageCheck
-from synthgen.journal import ENCODER_KEY, AcceptedRow, StoredRow, VectorEntry
+from synthgen.journal import ENCODER_KEY, AcceptedPage, StoredRow, VectorEntry
 from synthgen.records import Candidate, Row
 
 ENCODE_BATCH = 64
@@ -107,7 +107,7 @@ class PoolBuilder:
         """Compare later rows with those of earlier sessions too, as if each had been accepted in its turn."""
         page = await self._stored_page((0, -1))
         while page:  # the next one is read while one is taken in
-            reading = asyncio.ensure_future(self._stored_page((page[-1].position, page[-1].item)))
+            reading = asyncio.ensure_future(self._stored_page(page.last))
             try:
                 await self._blocking(partial(accept_page, pools, page))
                 page = await reading
@@ -115,7 +115,7 @@ class PoolBuilder:
                 reading.cancel()
         await self._blocking(pools.settle)
 
-    async def _stored_page(self, after: tuple[int, int]) -> list[AcceptedRow]:
+    async def _stored_page(self, after: tuple[int, int]) -> AcceptedPage | None:
         return await self._writer.call(lambda: self._writer.journal.accepted_page(after=after, limit=PAGE))
 
     def _open_encoder(self) -> Encoder:
@@ -228,14 +228,15 @@ def make_label_judge(
     return LabelJudge.of_model(model, names, [row.text for row in rows], labels, config=check)
 
 
-def accept_page(pools: PoolJudge, page: Sequence[AcceptedRow]) -> None:
+def accept_page(pools: PoolJudge, page: AcceptedPage) -> None:
     """Compare later rows with these too."""
-    by_class = groupby(page, key=lambda row: row.label) if pools.apart is not None else [("", iter(page))]
-    for label, rows in by_class:
-        found = list(rows)
-        stored = [row.vector for row in found if row.vector is not None]
-        vectors = np.frombuffer(b"".join(stored), dtype=np.float16).reshape(len(stored), -1) if stored else None
-        pools.accepted(label).accept_rows([PoolRow(row.row_id, row.label, row.text) for row in found], vectors)
+    columns = page.ids, page.labels, page.texts, page.vectors
+    for label in dict.fromkeys(page.labels) if pools.apart is not None else [None]:
+        is_wanted = [label is None or label == other for other in page.labels]
+        ids, labels, texts, vectors = (tuple(compress(column, is_wanted)) for column in columns)
+        stored = [vector for vector in vectors if vector is not None]
+        stacked = np.frombuffer(b"".join(stored), dtype=np.float16).reshape(len(stored), -1) if stored else None
+        pools.accepted(labels[0]).accept_rows(PoolRows(ids, labels, texts), stacked)
 
 
 def vectors_by_label(blueprint: Blueprint, train_vectors: Vectors) -> dict[str, npt.NDArray[np.float32]]:

@@ -6,7 +6,7 @@ who may write. Group commits belong to the engine.
 
 from synthgen.journal.entries import (
     AcceptedMark,
-    AcceptedRow,
+    AcceptedPage,
     CommittedSlot,
     FailedSlot,
     Lease,
@@ -28,7 +28,7 @@ __all__ = [
     "ENCODER_KEY",
     "JOURNAL_NAME",
     "AcceptedMark",
-    "AcceptedRow",
+    "AcceptedPage",
     "CommittedSlot",
     "FailedSlot",
     "Figures",

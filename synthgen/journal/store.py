@@ -19,7 +19,7 @@ from synthgen.journal import kept, parked, sessions, verdicts
 from synthgen.journal.batches import insert_many
 from synthgen.journal.entries import (
     AcceptedMark,
-    AcceptedRow,
+    AcceptedPage,
     CommittedSlot,
     FailedSlot,
     Lease,
@@ -387,8 +387,8 @@ class Journal:
             for row in rows:
                 yield as_row(*row)
 
-    def accepted_page(self, *, after: tuple[int, int], limit: int) -> list[AcceptedRow]:
-        """Accepted rows in commit order, `limit` of them, from the first one behind a place on.
+    def accepted_page(self, *, after: tuple[int, int], limit: int) -> AcceptedPage | None:
+        """Accepted rows in commit order, `limit` of them, from the first one behind a place on; None behind the last.
 
         Args:
             after: Position and item of the last row of the page before; `(0, -1)` for the first page.
@@ -399,8 +399,11 @@ class Journal:
                 "SELECT position, item, row_id, label, text, vector FROM decisions"
                 " WHERE reason IS NULL AND (position, item) > (?, ?) ORDER BY position, item LIMIT ?",
                 (*after, limit),
-            )
-            return [AcceptedRow(*row) for row in rows]
+            ).fetchall()
+        if not rows:
+            return None
+        positions, items, ids, labels, texts, vectors = zip(*rows, strict=True)
+        return AcceptedPage((positions[-1], items[-1]), ids, labels, texts, vectors)
 
     def row(self, position: int, item: int) -> StoredRow | None:
         """One item by its place, or None where there is none."""

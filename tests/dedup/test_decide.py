@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synthgen.dedup import Deduplicator, PoolRow, Verdict
+from synthgen.dedup import Deduplicator, PoolRows, Verdict
 from synthgen.dedup.index import cosine
 from synthgen.dedup.pool import BORDERLINE
 from synthgen.job import DuplicateCheck, LeakageCheck
@@ -147,7 +147,8 @@ def test_rows_of_earlier_sessions_count_as_if_accepted_in_turn(seed: int, split:
     one_by_one, at_once = (Deduplicator(DuplicateCheck(check="duplicate"), None, DIMENSIONS) for _ in range(2))
     for row, vector in zip(rows[:split], vectors[:split], strict=True):
         one_by_one.accept(row, vector)
-    at_once.accept_rows([PoolRow(row.id, row.label, row.text) for row in rows[:split]], vectors[:split])
+    ids, labels, texts = ([getattr(row, name) for row in rows[:split]] for name in ("id", "label", "text"))
+    at_once.accept_rows(PoolRows(ids, labels, texts), vectors[:split])
     for row, vector in zip(rows[split:], vectors[split:], strict=True):
         assert one_by_one.judge_accepted(row, vector) == at_once.judge_accepted(row, vector)
 
@@ -286,7 +287,7 @@ def test_deduplicator_refuses_a_row_without_a_vector_where_vectors_count() -> No
     with pytest.raises(ValueError, match="r1"):
         dedup.accept(candidate("r1", "text"), None)
     with pytest.raises(ValueError, match="vector"):
-        dedup.accept_rows([PoolRow("r1", "a", "text")], None)
+        dedup.accept_rows(PoolRows(["r1"], ["a"], ["text"]), None)
 
 
 @given(
