@@ -110,6 +110,26 @@ class Deduplicator:
             self._foresight = None
             self._accepted.add_all(rows, normalise_all(rows.texts), vectors)
 
+    @property
+    def compares_vectors(self) -> bool:
+        """Whether `accept_vectors` is waited for."""
+        return self._duplicate is not None and self._accepted.compares_vectors
+
+    def accept_vectors(self, vectors: npt.NDArray[np.float16]) -> None:
+        """One half of `accept_rows`; the halves may run in two threads."""
+        if self._duplicate is not None:
+            self._accepted.load_vectors(vectors)
+
+    def settle_vectors(self) -> None:
+        """Make them ready, in the thread that accepted them."""
+        self._accepted.settle_vectors()
+
+    def accept_texts(self, rows: PoolRows) -> None:
+        """The other half."""
+        if self._duplicate is not None:
+            self._foresight = None
+            self._accepted.load_texts(rows, normalise_all(rows.texts))
+
     def settle(self) -> None:
         """Make ready what was accepted, rather than when the next row is judged."""
         self._accepted.settle()

@@ -112,20 +112,47 @@ class Pool:
 
     def add_all(self, rows: PoolRows, forms: Sequence[str], vectors: npt.NDArray[np.float16] | None) -> None:
         """As `add`, for many rows: much quicker. The first of very many are sorted by `settle`, or the next search."""
-        if self._vectors is not None and forms:
-            if vectors is None or len(vectors) != len(forms):
-                raise ValueError(f"{len(forms)} rows have no vector each, and this pool compares vectors")
+        if vectors is not None:
+            self.load_vectors(vectors)
+        self.load_texts(rows, forms)
+        self._check_vectors()
+
+    def load_vectors(self, vectors: npt.NDArray[np.float16]) -> None:
+        """The vectors of rows that `load_texts` is told of, in their order; neither waits for the other: they may be
+        called in two threads, and so may `settle_vectors`. `settle` comes after both."""
+        if self._vectors is not None and len(vectors):
             self._vectors.load(vectors)
+
+    def load_texts(self, rows: PoolRows, forms: Sequence[str]) -> None:
+        """As `add_all`, of rows whose vectors are loaded apart."""
         self._add_texts(rows, forms)
         if self._lexical is not None and forms:
             self._lexical.load(self._lexical.profiles(forms))
 
-    def settle(self) -> None:
-        """Make ready what was added, rather than at the next search."""
+    def settle_vectors(self) -> None:
+        """Make ready the vectors."""
         if self._vectors is not None:
             self._vectors.settle()
+
+    def settle(self) -> None:
+        """Make ready what was added, rather than at the next search.
+
+        Raises:
+            ValueError: The pool compares vectors and not every row has one.
+        """
+        self._check_vectors()
+        self.settle_vectors()
         if self._lexical is not None:
             self._lexical.settle()
+
+    @property
+    def compares_vectors(self) -> bool:
+        """Whether rows must have one."""
+        return self._vectors is not None
+
+    def _check_vectors(self) -> None:
+        if self._vectors is not None and len(self._vectors) != len(self._rows):
+            raise ValueError(f"{len(self._rows)} rows and {len(self._vectors)} vectors, and this pool compares vectors")
 
     def _add_texts(self, rows: PoolRows, forms: Sequence[str]) -> None:
         for place, form in enumerate(forms, len(self._rows)):

@@ -7,7 +7,7 @@ nothing again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import compress
@@ -31,13 +31,14 @@ from synthgen.engine.writer import JournalWriter
 from synthgen.errors import JobError
 from synthgen.identity import content_id
 from synthgen.job import ChangeCheck, DuplicateCheck, LabelCheck, LeakageCheck
-from synthgen.journal import ENCODER_KEY, AcceptedPage, StoredRow, VectorEntry
+from synthgen.journal import ENCODER_KEY, AcceptedPage, AcceptedVectors, StoredRow, VectorEntry
 from synthgen.records import Candidate, Row
 
 ENCODE_BATCH = 64
 PAGE = 16_384
 LABEL_CHECK_KEY = "label_check"
 T = TypeVar("T")
+P = TypeVar("P", AcceptedPage, AcceptedVectors)
 Vectors = npt.NDArray[np.float16]
 
 
@@ -104,19 +105,35 @@ class PoolBuilder:
         return pools
 
     async def _accept_stored(self, pools: PoolJudge) -> None:
-        """Compare later rows with those of earlier sessions too, as if each had been accepted in its turn."""
-        page = await self._stored_page((0, -1))
-        while page:  # the next one is read while one is taken in
-            reading = asyncio.ensure_future(self._stored_page(page.last))
+        """Compare later rows with those of earlier sessions too, as if each had been accepted in its turn.
+
+        Their vectors come first, and are sorted in a thread of their own while texts are read and their letters listed:
+        most of both is numpy's work, which two threads do at once.
+        """
+        journal, loop = self._writer.journal, asyncio.get_running_loop()
+        aside = ThreadPoolExecutor(max_workers=1, thread_name_prefix="vectors")
+        try:
+            if pools.compares_vectors:
+                vectors = partial(journal.accepted_vectors, limit=PAGE)
+                await self._take(vectors, lambda page: loop.run_in_executor(aside, accept_vectors, pools, page))
+            settling = loop.run_in_executor(aside, pools.settle_vectors)
+            texts = partial(journal.accepted_page, limit=PAGE)
+            await self._take(texts, lambda page: loop.run_in_executor(self._room.thread, accept_page, pools, page))
+            await settling
+        finally:
+            aside.shutdown(wait=False, cancel_futures=True)
+        await self._blocking(pools.settle)
+
+    async def _take(self, read: Callable[..., P | None], take: Callable[[P], Awaitable[None]]) -> None:
+        """All pages; the next one is read while one is taken in."""
+        page = await self._writer.call(lambda: read(after=(0, -1)))
+        while page is not None:
+            reading = asyncio.ensure_future(self._writer.call(partial(read, after=page.last)))
             try:
-                await self._blocking(partial(accept_page, pools, page))
+                await take(page)
                 page = await reading
             finally:
                 reading.cancel()
-        await self._blocking(pools.settle)
-
-    async def _stored_page(self, after: tuple[int, int]) -> AcceptedPage | None:
-        return await self._writer.call(lambda: self._writer.journal.accepted_page(after=after, limit=PAGE))
 
     def _open_encoder(self) -> Encoder:
         return self._room.open(self._blueprint.job.encoder)
@@ -229,14 +246,25 @@ def make_label_judge(
 
 
 def accept_page(pools: PoolJudge, page: AcceptedPage) -> None:
-    """Compare later rows with these too."""
-    columns = page.ids, page.labels, page.texts, page.vectors
-    for label in dict.fromkeys(page.labels) if pools.apart is not None else [None]:
-        is_wanted = [label is None or label == other for other in page.labels]
-        ids, labels, texts, vectors = (tuple(compress(column, is_wanted)) for column in columns)
-        stored = [vector for vector in vectors if vector is not None]
-        stacked = np.frombuffer(b"".join(stored), dtype=np.float16).reshape(len(stored), -1) if stored else None
-        pools.accepted(labels[0]).accept_rows(PoolRows(ids, labels, texts), stacked)
+    """Compare the texts of later rows with these too."""
+    for label, is_wanted in _by_dedup(pools, page.labels):
+        columns = (tuple(compress(column, is_wanted)) for column in (page.ids, page.labels, page.texts))
+        pools.accepted(label).accept_texts(PoolRows(*columns))
+
+
+def accept_vectors(pools: PoolJudge, page: AcceptedVectors) -> None:
+    """Compare the vectors of later rows with these too."""
+    for label, is_wanted in _by_dedup(pools, page.labels):
+        stored = [vector for vector in compress(page.vectors, is_wanted) if vector is not None]
+        if stored:
+            stacked = np.frombuffer(b"".join(stored), dtype=np.float16).reshape(len(stored), -1)
+            pools.accepted(label).accept_vectors(stacked)
+
+
+def _by_dedup(pools: PoolJudge, labels: Sequence[str]) -> Iterator[tuple[str, list[bool]]]:
+    """Which rows of a page go to whom; named by a class."""
+    for label in dict.fromkeys(labels) if pools.apart is not None else labels[:1]:
+        yield label, [pools.apart is None or label == other for other in labels]
 
 
 def vectors_by_label(blueprint: Blueprint, train_vectors: Vectors) -> dict[str, npt.NDArray[np.float32]]:

@@ -7,6 +7,7 @@ who may write. Group commits belong to the engine.
 from synthgen.journal.entries import (
     AcceptedMark,
     AcceptedPage,
+    AcceptedVectors,
     CommittedSlot,
     FailedSlot,
     Lease,
@@ -29,6 +30,7 @@ __all__ = [
     "JOURNAL_NAME",
     "AcceptedMark",
     "AcceptedPage",
+    "AcceptedVectors",
     "CommittedSlot",
     "FailedSlot",
     "Figures",

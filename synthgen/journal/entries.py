@@ -126,13 +126,25 @@ class AcceptedPage(NamedTuple):
         ids: Row ids.
         labels: Their classes.
         texts: Their texts.
-        vectors: Stored float16 values; None where a row has none.
     """
 
     last: tuple[int, int]
     ids: Sequence[str]
     labels: Sequence[str]
     texts: Sequence[str]
+
+
+class AcceptedVectors(NamedTuple):
+    """The vectors of such rows.
+
+    Attributes:
+        last: Position and item of the last of them.
+        labels: Their classes.
+        vectors: Stored float16 values; None where a row has none.
+    """
+
+    last: tuple[int, int]
+    labels: Sequence[str]
     vectors: Sequence[bytes | None]
 
 

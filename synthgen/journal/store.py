@@ -20,6 +20,7 @@ from synthgen.journal.batches import insert_many
 from synthgen.journal.entries import (
     AcceptedMark,
     AcceptedPage,
+    AcceptedVectors,
     CommittedSlot,
     FailedSlot,
     Lease,
@@ -394,16 +395,21 @@ class Journal:
             after: Position and item of the last row of the page before; `(0, -1)` for the first page.
             limit: Rows at most.
         """
+        rows = self._accepted("row_id, label, text", after, limit)
+        return AcceptedPage(rows[-1][:2], *list(zip(*rows, strict=True))[2:]) if rows else None
+
+    def accepted_vectors(self, *, after: tuple[int, int], limit: int) -> AcceptedVectors | None:
+        """The vectors of such rows, likewise."""
+        rows = self._accepted("label, vector", after, limit)
+        return AcceptedVectors(rows[-1][:2], *list(zip(*rows, strict=True))[2:]) if rows else None
+
+    def _accepted(self, columns: str, after: tuple[int, int], limit: int) -> list[Any]:
         with _translated(self.path):
-            rows = self._db.execute(
-                "SELECT position, item, row_id, label, text, vector FROM decisions"
+            return self._db.execute(
+                f"SELECT position, item, {columns} FROM decisions"
                 " WHERE reason IS NULL AND (position, item) > (?, ?) ORDER BY position, item LIMIT ?",
                 (*after, limit),
             ).fetchall()
-        if not rows:
-            return None
-        positions, items, ids, labels, texts, vectors = zip(*rows, strict=True)
-        return AcceptedPage((positions[-1], items[-1]), ids, labels, texts, vectors)
 
     def row(self, position: int, item: int) -> StoredRow | None:
         """One item by its place, or None where there is none."""
