@@ -153,6 +153,23 @@ def test_rows_of_earlier_sessions_count_as_if_accepted_in_turn(seed: int, split:
         assert one_by_one.judge_accepted(row, vector) == at_once.judge_accepted(row, vector)
 
 
+def test_vectors_of_earlier_rows_may_come_before_their_texts() -> None:
+    """Each half in its own pages and at its own time: the same verdicts as of both together."""
+    vectors = vectors_of(3, 30)
+    rows = [candidate(f"r{i}", f"text {i}") for i in range(30)]
+    columns = PoolRows(*([getattr(row, name) for row in rows[:20]] for name in ("id", "label", "text")))
+    together, apart = (Deduplicator(DuplicateCheck(check="duplicate"), None, DIMENSIONS) for _ in range(2))
+    together.accept_rows(columns, vectors[:20])
+    apart.accept_vectors(vectors[:12])
+    apart.accept_vectors(vectors[12:20])
+    apart.settle_vectors()
+    for part in (slice(0, 5), slice(5, 20)):
+        apart.accept_texts(PoolRows(*(column[part] for column in columns)))
+    apart.settle()
+    for row, vector in zip(rows[20:], vectors[20:], strict=True):
+        assert together.judge_accepted(row, vector) == apart.judge_accepted(row, vector)
+
+
 def test_deduplicator_exact_ignores_case_punctuation_and_spacing() -> None:
     """A copy in other clothes is a copy, with the first row as its witness."""
     dedup = exact_only()
@@ -288,6 +305,8 @@ def test_deduplicator_refuses_a_row_without_a_vector_where_vectors_count() -> No
         dedup.accept(candidate("r1", "text"), None)
     with pytest.raises(ValueError, match="vector"):
         dedup.accept_rows(PoolRows(["r1"], ["a"], ["text"]), None)
+    with pytest.raises(ValueError, match="vectors"):
+        dedup.settle()
 
 
 @given(
