@@ -17,6 +17,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +44,7 @@ from synthgen.api import run_async
 from synthgen.dedup import Deduplicator
 from synthgen.encoders import open_encoder
 from synthgen.engine.evaluate import PoolJudge
-from synthgen.engine.pools import PAGE, accept_page
+from synthgen.engine.pools import PAGE, accept_page, accept_vectors
 from synthgen.job import DuplicateCheck
 from synthgen.journal import Journal
 from synthgen.journal.entries import CommittedSlot, Write
@@ -200,28 +202,34 @@ def _run(job: str, out: str, began: str) -> int:
 
 
 def _stage(out: str, name: str) -> int:
-    """One stage's share: pages read from the journal and compared with nothing."""
+    """One stage's share: pages read from the journal and compared with nothing, one thing after the other."""
     journal, before, reading_s = Journal.read(Path(out)), _resident_gb(), 0.0
     began, cpu = time.monotonic(), time.process_time()
-    after, pools = (0, -1), None
-    while True:
-        at = time.monotonic()
-        page = journal.accepted_page(after=after, limit=PAGE)
-        reading_s += time.monotonic() - at
-        if not page:
-            break
-        after = (page[-1].position, page[-1].item)
-        if pools is None:
-            assert page[0].vector is not None
-            check = DuplicateCheck.model_validate({"check": "duplicate", **STAGES[name]})
-            pools = PoolJudge(Deduplicator(check, None, len(page[0].vector) // 2), None, None)
-        accept_page(pools, page)
-    assert pools is not None
+    first = journal.accepted_vectors(after=(0, -1), limit=1)
+    assert first is not None
+    assert first.vectors[0] is not None
+    check = DuplicateCheck.model_validate({"check": "duplicate", **STAGES[name]})
+    pools = PoolJudge(Deduplicator(check, None, len(first.vectors[0]) // 2), None, None)
+    if pools.compares_vectors:
+        reading_s += _all_pages(journal.accepted_vectors, partial(accept_vectors, pools))
+    reading_s += _all_pages(journal.accepted_page, partial(accept_page, pools))
     pools.settle()
-    del page
     told = {"wall_s": time.monotonic() - began, "cpu_s": time.process_time() - cpu, "read_s": reading_s}
     print(json.dumps({**told, "gb": _resident_gb() - before, "peak_gb": _peak_gb()}))
     return 0
+
+
+def _all_pages(read: Callable[..., Any], take: Callable[[Any], None]) -> float:
+    """Seconds of reading."""
+    after, reading_s = (0, -1), 0.0
+    while True:
+        at = time.monotonic()
+        page = read(after=after, limit=PAGE)
+        reading_s += time.monotonic() - at
+        if page is None:
+            return reading_s
+        after = page.last
+        take(page)
 
 
 def _peak_gb() -> float:

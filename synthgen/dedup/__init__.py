@@ -2,6 +2,6 @@
 
 from synthgen.dedup.decide import Deduplicator, Verdict
 from synthgen.dedup.index import Neighbour, VectorIndex
-from synthgen.dedup.pool import PoolRow
+from synthgen.dedup.pool import PoolRows
 
-__all__ = ["Deduplicator", "Neighbour", "PoolRow", "VectorIndex", "Verdict"]
+__all__ = ["Deduplicator", "Neighbour", "PoolRows", "VectorIndex", "Verdict"]

@@ -96,7 +96,7 @@ class _Pool:
                 found[row] = [Found(o.jaccard, self.name, self._numbers[o.place], "lexical") for o in overlaps[:1]]
         return found
 
-    def among(self, profiles: Profiles) -> list[list[Overlap]]:
+    def among(self, profiles: Profiles) -> list[Sequence[Overlap]]:
         """For each row of a batch, the earlier ones of it that are near by letters."""
         return [] if self._lexical is None else self._lexical.among(profiles)
 
@@ -221,7 +221,7 @@ class Cascade:
                 pairs.setdefault(places[i], []).append((places[j], similarity))
         return pairs
 
-    def _alike(self, looked: Looked) -> dict[int, list[Overlap]]:
+    def _alike(self, looked: Looked) -> dict[int, Sequence[Overlap]]:
         """For each row of a batch, the earlier ones of it that are near by letters."""
         if looked.profiles is None:
             return {}

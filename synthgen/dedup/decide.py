@@ -17,10 +17,10 @@ import numpy.typing as npt
 from synthgen.dedup.contrast import is_contrast
 from synthgen.dedup.foresight import Foresight
 from synthgen.dedup.grams import GramOrder
-from synthgen.dedup.pool import Match, Pool, PoolRow, Stages, Vector
+from synthgen.dedup.pool import Match, Pool, PoolRow, PoolRows, Stages, Vector
 from synthgen.job import DuplicateCheck, LeakageCheck
 from synthgen.records import Candidate, Nearest, Reason, Rejection, Row
-from synthgen.text import normalise
+from synthgen.text import normalise, normalise_all
 
 RANKED_ROWS = 20_000
 _OFF = Stages(None, None)
@@ -99,16 +99,36 @@ class Deduplicator:
                     self._foresight = None
             self._accepted.add(row, normalise(candidate.text), vector, profiles)
 
-    def accept_rows(self, rows: Sequence[PoolRow], vectors: npt.NDArray[np.float16] | None) -> None:
+    def accept_rows(self, rows: PoolRows, vectors: npt.NDArray[np.float16] | None) -> None:
         """As `accept`, for many rows at once, as the journal has them: much quicker. `settle` after the last of them.
 
         Args:
             rows: In the order of their acceptance.
-            vectors: Shape (len(rows), dimensions), or None where no vectors are compared.
+            vectors: One for each, shape (n, dimensions), or None where no vectors are compared.
         """
         if self._duplicate is not None:
             self._foresight = None
-            self._accepted.add_all(rows, [normalise(row.text) for row in rows], vectors)
+            self._accepted.add_all(rows, normalise_all(rows.texts), vectors)
+
+    @property
+    def compares_vectors(self) -> bool:
+        """Whether `accept_vectors` is waited for."""
+        return self._duplicate is not None and self._accepted.compares_vectors
+
+    def accept_vectors(self, vectors: npt.NDArray[np.float16]) -> None:
+        """One half of `accept_rows`; the halves may run in two threads."""
+        if self._duplicate is not None:
+            self._accepted.load_vectors(vectors)
+
+    def settle_vectors(self) -> None:
+        """Make them ready, in the thread that accepted them."""
+        self._accepted.settle_vectors()
+
+    def accept_texts(self, rows: PoolRows) -> None:
+        """The other half."""
+        if self._duplicate is not None:
+            self._foresight = None
+            self._accepted.load_texts(rows, normalise_all(rows.texts))
 
     def settle(self) -> None:
         """Make ready what was accepted, rather than when the next row is judged."""
@@ -251,6 +271,6 @@ def _rejection(
 
 
 def _fill(pool: Pool, rows: Sequence[Row], vectors: npt.NDArray[np.float16] | None) -> None:
-    found = [PoolRow(row.id, row.label, row.text) for row in rows]
-    pool.add_all(found, [normalise(row.text) for row in rows], vectors)
+    columns = PoolRows([row.id for row in rows], [row.label for row in rows], [row.text for row in rows])
+    pool.add_all(columns, normalise_all(columns.texts), vectors)
     pool.settle()

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from synthgen.dedup.gram_table import GramTable, Signs
+
 SKETCH_WORDS = 4
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 _CHARACTER_BITS = 21
@@ -59,8 +61,8 @@ class Profiles:
 
 
 class GramOrder:
-    """Numbers grams. Those of the first texts are ranked by how many of them hold it; one that comes later is taken
-    for rarer than all before it.
+    """Numbers grams, none of them 0. Those of the first texts are ranked by how many of them hold it; one that comes
+    later is taken for rarer than all before it.
 
     Args:
         forms: Texts in normal form to rank by.
@@ -68,13 +70,16 @@ class GramOrder:
 
     def __init__(self, forms: Iterable[str] = ()) -> None:
         counts: Counter[int] = Counter()
+        self._table = GramTable()
         for part in _parts(list(forms)):
-            codes, rows = _codes(part)
-            distinct, first = np.unique(codes, return_inverse=True)
+            signs, lengths, begins = _signs(part)
+            self._table.admit(signs)
+            rows = np.repeat(np.arange(len(part)), lengths - 2)
+            distinct, first = np.unique(_codes(signs, begins), return_inverse=True)
             held = np.unique(first * len(part) + rows) // len(part)
             counts.update(dict(zip(distinct.tolist(), np.bincount(held).tolist(), strict=True)))
         ranked = sorted(counts, key=lambda code: (counts[code], code))
-        self._numbers = {code: number for number, code in enumerate(ranked)}
+        self._numbers = {code: number for number, code in enumerate(ranked, 1)}
         self._next = -1
 
     def __len__(self) -> int:
@@ -91,13 +96,9 @@ class GramOrder:
         return Profiles(grams, _starts(sizes), np.concatenate([none, *(part.sketches for part in parts)]))
 
     def _profiles(self, forms: Sequence[str]) -> Profiles:
-        codes, rows = _codes(forms)
-        if len(forms) > 1:
-            distinct, which = np.unique(codes, return_inverse=True)
-            numbers = self._numbered(distinct)[which]
-        else:
-            numbers = self._numbered(codes)
-        keys = (rows << _SHIFT) + (numbers + _OFFSET)
+        signs, lengths, begins = _signs(forms)
+        keys = np.repeat((np.arange(len(forms)) << _SHIFT) + _OFFSET, lengths - 2)
+        keys += self._numbered(signs, begins)
         keys.sort()
         is_first = np.ones(len(keys), dtype=bool)
         np.not_equal(keys[1:], keys[:-1], out=is_first[1:])
@@ -106,17 +107,21 @@ class GramOrder:
         starts = _starts(np.bincount(keys >> _SHIFT, minlength=len(forms)))
         return Profiles(grams, starts, sketches(grams, starts))
 
-    def _numbered(self, codes: Integers) -> Integers:
-        known = self._numbers
-        found = [known.get(code) for code in codes.tolist()]
-        if None in found:
-            found = [known[code] if code in known else self._number(code) for code in codes.tolist()]
-        return np.array(found, dtype=np.int64)
+    def _numbered(self, signs: Signs, begins: Integers) -> Numbers:
+        table = self._table
+        table.admit(signs)
+        cells = table.cells(signs)[begins]
+        numbers = table.look(cells)
+        if len(missing := np.flatnonzero(numbers == 0)):
+            distinct, which = np.unique(_codes(signs, begins[missing]), return_inverse=True)
+            numbers[missing] = np.array([self._number(code) for code in distinct.tolist()], dtype=np.int32)[which]
+            table.enter(cells[missing], numbers[missing])
+        return numbers
 
     def _number(self, code: int) -> int:
-        number = self._next
-        self._next -= 1
-        self._numbers[code] = number
+        number = self._numbers.setdefault(code, self._next)
+        if number == self._next:
+            self._next -= 1
         return number
 
 
@@ -129,6 +134,12 @@ def gram_bits(grams: Numbers) -> tuple[Words, npt.NDArray[np.bool_]]:
 def folded(profiles: Profiles) -> Words:
     """The sketches in 64 bits."""
     return np.asarray(np.bitwise_xor.reduce(profiles.sketches, axis=1))
+
+
+def folded_in_two(profiles: Profiles) -> tuple[Words, Words]:
+    """The sketches in 128 bits, in two columns."""
+    sketched = profiles.sketches
+    return sketched[:, 0] ^ sketched[:, 2], sketched[:, 1] ^ sketched[:, 3]
 
 
 def gram_places(grams: Numbers) -> Words:
@@ -151,14 +162,21 @@ def sketches(grams: Numbers, starts: Integers) -> Words:
     return np.stack(columns, axis=1)
 
 
-def _codes(forms: Sequence[str]) -> tuple[Integers, Integers]:
-    """The grams of each text with repeats, as numbers that are unlike for unlike grams, and whose they are."""
+def _signs(forms: Sequence[str]) -> tuple[Signs, Integers, Integers]:
+    """The characters of texts one after the other, how many each has, and where grams begin."""
     padded = [f" {form} " if form else _EMPTY for form in forms]
-    rows = np.repeat(np.arange(len(padded)), np.fromiter(map(len, padded), dtype=np.int64, count=len(padded)))
-    signs = np.frombuffer("".join(padded).encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(np.int64)
-    codes = (signs[:-2] << (2 * _CHARACTER_BITS)) | (signs[1:-1] << _CHARACTER_BITS) | signs[2:]
-    is_within = rows[:-2] == rows[2:]
-    return codes[is_within], rows[:-2][is_within]
+    lengths = np.fromiter(map(len, padded), dtype=np.int64, count=len(padded))
+    signs = np.frombuffer("".join(padded).encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    is_begin = np.ones(len(signs), dtype=bool)
+    ends = lengths.cumsum()
+    is_begin[ends - 1] = is_begin[ends - 2] = False
+    return signs, lengths, np.flatnonzero(is_begin)
+
+
+def _codes(signs: Signs, begins: Integers) -> Integers:
+    """The grams that begin at some characters, as numbers that are unlike for unlike grams."""
+    wide = [signs[begins + place].astype(np.int64) for place in range(3)]
+    return (wide[0] << (2 * _CHARACTER_BITS)) | (wide[1] << _CHARACTER_BITS) | wide[2]
 
 
 def _parts(forms: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -21,7 +21,7 @@ from synthgen.dedup.prefixes import Plans, prefixes
 RECENT_ROWS, LISTED_ROWS = 1024, 65_536
 # A word of 64 bits says of two short texts that they are unlike; all its bits are even odds where they are longer.
 LONG_TEXT_GRAMS = 96
-_SCAN_ROWS = 256
+_SCAN_ROWS = 64
 _CHUNK_GRAMS = 1 << 20
 _QUERY_SHIFT, _GRAM_OFFSET = 33, 1 << 31
 _ENOUGH_BITS = 64
@@ -89,11 +89,11 @@ class LexicalIndex:
         """The text of the largest overlap at or above the threshold, the earliest of equals; None where none is."""
         return next(iter(self.close(profile)), None)
 
-    def close(self, profile: Profiles) -> list[Overlap]:
+    def close(self, profile: Profiles) -> Sequence[Overlap]:
         """All texts at or above the threshold, the largest overlap first and the earliest of equals."""
         return self.close_each(profile)[0]
 
-    def close_each(self, profiles: Profiles) -> list[list[Overlap]]:
+    def close_each(self, profiles: Profiles) -> list[Sequence[Overlap]]:
         """As `close`, for each of a batch; hundreds at once are much cheaper than one."""
         queries, places = self._alike(profiles, *self._recent())
         pairs = [(queries, places + self._listed)]
@@ -107,27 +107,32 @@ class LexicalIndex:
                     pairs += lists.search(probes if wanted.all() else some_probes(probes, wanted))
         return self._settled(profiles, self._rows, pairs)
 
-    def among(self, profiles: Profiles) -> list[list[Overlap]]:
+    def among(self, profiles: Profiles) -> list[Sequence[Overlap]]:
         """For each of a batch, those before it in the batch at or above the threshold, as `close` orders them."""
         rows = _Rows()
         rows.add(profiles)
-        queries, places = self._alike(profiles, folded(profiles), self._apart(profiles))
+        queries, places = self._alike(profiles, folded(profiles), self._apart(profiles), profiles.sizes)
         is_earlier = places < queries
         return self._settled(profiles, rows, [(queries[is_earlier], places[is_earlier])])
 
     # --- searching ---------------------------------------------------------------------------------------------
 
-    def _alike(self, profiles: Profiles, words: Words, apart: Bytes) -> Pairs:
-        """Pairs whose sketches, folded to 64 bits, do not say that they are too far apart."""
+    def _alike(self, profiles: Profiles, words: Words, apart: Bytes, sizes: Integers) -> Pairs:
+        """Pairs whose sizes and sketches, folded to 64 bits, do not say that they are too far apart: both sides by
+        size, so that few of each other's are looked at."""
         limits = self._apart(profiles) + np.uint8(1)  # what rounding down took from both
-        asked = folded(profiles)
+        asked, own = folded(profiles), profiles.sizes
+        by_size, places = np.argsort(own, kind="stable"), np.argsort(sizes, kind="stable")
+        words, apart, sizes = words[places], apart[places], sizes[places]
         found = [_NONE]
-        for start in range(0, len(profiles) if len(words) else 0, _SCAN_ROWS):
-            part = slice(start, start + _SCAN_ROWS)
-            bits = np.bitwise_count(asked[part, None] ^ words)
-            if len(near := np.flatnonzero(bits <= limits[part, None] + apart)):
-                queries, places = np.divmod(near, len(words))
-                found.append((queries + start, places))
+        for start in range(0, len(own) if len(words) else 0, _SCAN_ROWS):
+            part = by_size[start : start + _SCAN_ROWS]
+            least, most = self._plans.of(int(own[part[0]])).least, self._plans.of(int(own[part[-1]])).reach[0]
+            low, high = sizes.searchsorted([least, most + 1]).tolist()
+            bits = np.bitwise_count(asked[part, None] ^ words[low:high])
+            if len(near := np.flatnonzero(bits <= limits[part, None] + apart[low:high])):
+                queries, rows = np.divmod(near, high - low)
+                found.append((part[queries], places[low + rows]))
         return _joined(found)
 
     def _apart(self, profiles: Profiles) -> Bytes:
@@ -135,15 +140,15 @@ class LexicalIndex:
         apart = np.array([self._plans.of(size).apart for size in profiles.sizes.tolist()], dtype=np.int64)
         return np.minimum(apart, _ENOUGH_BITS).astype(np.uint8)
 
-    def _settled(self, profiles: Profiles, rows: _Rows, pairs: list[Pairs]) -> list[list[Overlap]]:
+    def _settled(self, profiles: Profiles, rows: _Rows, pairs: list[Pairs]) -> list[Sequence[Overlap]]:
         """Those of the pairs that are near, by query."""
-        found: list[list[Overlap]] = [[] for _ in range(len(profiles))]
-        queries, places = _joined(pairs)
-        if not len(queries):
-            return found
-        queries, places = _distinct(queries, places, len(rows))
+        found: list[Sequence[Overlap]] = [()] * len(profiles)
+        queries, places = _distinct(*_joined(pairs), len(rows))
         sizes = profiles.sizes[queries] + rows.sizes(places)
-        bits = np.bitwise_count(profiles.sketches[queries] ^ rows.sketches(places)).sum(axis=1, dtype=np.int64)
+        counts = np.bitwise_count(profiles.sketches[queries] ^ rows.sketches(places))
+        bits = counts[:, 0].astype(np.int64)
+        for column in range(1, SKETCH_WORDS):
+            bits += counts[:, column]
         is_near = bits <= sizes * ((1 - self._threshold) / (1 + self._threshold)) + 1e-3
         if not is_near.any():
             return found
@@ -151,10 +156,15 @@ class LexicalIndex:
         shared = rows.shared(profiles, queries, places)
         overlaps = shared / (sizes - shared)
         is_close = overlaps >= self._threshold
-        triples = zip(queries[is_close].tolist(), places[is_close].tolist(), overlaps[is_close].tolist(), strict=True)
-        for query, place, overlap in triples:
-            found[query].append(Overlap(place, overlap))
-        return [sorted(close, key=lambda one: (-one.jaccard, one.place)) for close in found]
+        queries, places, overlaps = queries[is_close], places[is_close], overlaps[is_close]
+        order = np.lexsort((places, -overlaps, queries))
+        close = [*map(Overlap, places[order].tolist(), overlaps[order].tolist())]
+        ends = np.flatnonzero(np.diff(queries[order], append=-1)) + 1
+        start = 0
+        for query, end in zip(queries[order[ends - 1]].tolist(), ends.tolist(), strict=True):
+            found[query] = close[start:end]
+            start = end
+        return found
 
     # --- growing -----------------------------------------------------------------------------------------------
 
@@ -170,8 +180,8 @@ class LexicalIndex:
         self._words.drop(count)
         self._aparts.drop(count)
 
-    def _recent(self) -> tuple[Words, Bytes]:
-        return self._words.values, self._aparts.values
+    def _recent(self) -> tuple[Words, Bytes, Integers]:
+        return self._words.values, self._aparts.values, self._rows.sizes_from(self._listed)
 
 
 class _Rows:
@@ -200,6 +210,10 @@ class _Rows:
         """How many grams the texts at `places` have."""
         ends = self._ends.values
         return np.asarray(ends[places + 1] - ends[places], dtype=np.int64)
+
+    def sizes_from(self, start: int) -> Integers:
+        """Of the texts from `start` on."""
+        return np.diff(self._ends.values[start:])
 
     def sketches(self, places: Integers) -> npt.NDArray[np.uint64]:
         return np.asarray(self._sketches.values[places])

@@ -10,7 +10,7 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from itertools import accumulate
+from itertools import accumulate, islice
 from typing import NamedTuple
 
 import numpy as np
@@ -58,6 +58,14 @@ class PoolRow(NamedTuple):
     text: str
 
 
+class PoolRows(NamedTuple):
+    """Of many rows, a column each."""
+
+    ids: Sequence[str]
+    labels: Sequence[str]
+    texts: Sequence[str]
+
+
 class Pool:
     """Rows by normal form, by grams and by vector.
 
@@ -98,28 +106,55 @@ class Pool:
             if vector is None:
                 raise ValueError(f"row {row.id} has no vector, and this pool compares vectors")
             self._vectors.add(vector)
-        self._add_texts([row], [form])
+        self._add_texts(PoolRows([row.id], [row.label], [row.text]), [form])
         if self._lexical is not None:
             self._lexical.add(profiles or self._lexical.profiles([form]))
 
-    def add_all(self, rows: Sequence[PoolRow], forms: Sequence[str], vectors: npt.NDArray[np.float16] | None) -> None:
+    def add_all(self, rows: PoolRows, forms: Sequence[str], vectors: npt.NDArray[np.float16] | None) -> None:
         """As `add`, for many rows: much quicker. The first of very many are sorted by `settle`, or the next search."""
-        if self._vectors is not None and rows:
-            if vectors is None or len(vectors) != len(rows):
-                raise ValueError(f"{len(rows)} rows have no vector each, and this pool compares vectors")
+        if vectors is not None:
+            self.load_vectors(vectors)
+        self.load_texts(rows, forms)
+        self._check_vectors()
+
+    def load_vectors(self, vectors: npt.NDArray[np.float16]) -> None:
+        """The vectors of rows that `load_texts` is told of, in their order; neither waits for the other: they may be
+        called in two threads, and so may `settle_vectors`. `settle` comes after both."""
+        if self._vectors is not None and len(vectors):
             self._vectors.load(vectors)
+
+    def load_texts(self, rows: PoolRows, forms: Sequence[str]) -> None:
+        """As `add_all`, of rows whose vectors are loaded apart."""
         self._add_texts(rows, forms)
-        if self._lexical is not None and rows:
+        if self._lexical is not None and forms:
             self._lexical.load(self._lexical.profiles(forms))
 
-    def settle(self) -> None:
-        """Make ready what was added, rather than at the next search."""
+    def settle_vectors(self) -> None:
+        """Make ready the vectors."""
         if self._vectors is not None:
             self._vectors.settle()
+
+    def settle(self) -> None:
+        """Make ready what was added, rather than at the next search.
+
+        Raises:
+            ValueError: The pool compares vectors and not every row has one.
+        """
+        self._check_vectors()
+        self.settle_vectors()
         if self._lexical is not None:
             self._lexical.settle()
 
-    def _add_texts(self, rows: Sequence[PoolRow], forms: Sequence[str]) -> None:
+    @property
+    def compares_vectors(self) -> bool:
+        """Whether rows must have one."""
+        return self._vectors is not None
+
+    def _check_vectors(self) -> None:
+        if self._vectors is not None and len(self._vectors) != len(self._rows):
+            raise ValueError(f"{len(self._rows)} rows and {len(self._vectors)} vectors, and this pool compares vectors")
+
+    def _add_texts(self, rows: PoolRows, forms: Sequence[str]) -> None:
         for place, form in enumerate(forms, len(self._rows)):
             self._by_form.setdefault(_digest(form), place)
         self._rows.extend(rows)
@@ -173,22 +208,28 @@ class _Rows:
     def __len__(self) -> int:
         return len(self._labels)
 
-    def extend(self, rows: Sequence[PoolRow]) -> None:
-        values = [value.encode("utf-8", "surrogatepass") for row in rows for value in (row.id, row.text)]
-        self._ends.extend(accumulate(map(len, values[1:]), initial=len(self._bytes) + len(values[0])) if values else ())
-        self._bytes += b"".join(values)
+    def extend(self, rows: PoolRows) -> None:
+        values = [value for pair in zip(rows.ids, rows.texts, strict=True) for value in pair]
+        joined = "".join(values)
+        lengths = map(len if joined.isascii() else _bytes_of, values)
+        self._ends.extend(islice(accumulate(lengths, initial=len(self._bytes)), 1, None))
+        self._bytes += joined.encode("utf-8", "surrogatepass")
         numbers = self._label_numbers
-        for row in rows:
-            if row.label not in numbers:
-                numbers[row.label] = len(self._label_names)
-                self._label_names.append(row.label)
-        self._labels.extend([numbers[row.label] for row in rows])
+        for label in dict.fromkeys(rows.labels):
+            if label not in numbers:
+                numbers[label] = len(self._label_names)
+                self._label_names.append(label)
+        self._labels.extend(map(numbers.__getitem__, rows.labels))
 
     def __getitem__(self, place: int) -> PoolRow:
         start = self._ends[2 * place - 1] if place else 0
         middle, end = self._ends[2 * place], self._ends[2 * place + 1]
         row_id, text = (self._bytes[a:b].decode("utf-8", "surrogatepass") for a, b in ((start, middle), (middle, end)))
         return PoolRow(row_id, self._label_names[self._labels[place]], text)
+
+
+def _bytes_of(value: str) -> int:
+    return len(value) if value.isascii() else len(value.encode("utf-8", "surrogatepass"))
 
 
 def _digest(form: str) -> bytes:

@@ -7,9 +7,9 @@ size, so that a search reads the sizes that can match one after the other, which
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +20,7 @@ from synthgen.dedup.prefixes import Prefixes, as_debts, as_limits
 _SIZE_BITS = 24
 _MOST_SIZE = (1 << _SIZE_BITS) - 2
 LEAST_MERGED_ROWS, _PARTS_RATIO = 32_768, 4
-_LONG_ENTRIES, _FEW_ENTRIES = 96, 4096
-_SCAN_ENTRIES = 1 << 15  # 256 kB of words: they stay in the cache from one step to the next
+_BLOCK_ENTRIES, _SCAN_BLOCKS = 32, 4096  # a megabyte of words: more leaves the cache, fewer pay for more calls
 Places = npt.NDArray[np.int32]
 Bytes = npt.NDArray[np.uint8]
 Pairs = tuple[Integers, Integers]
@@ -83,36 +82,20 @@ def probes_of(found: Prefixes) -> Probes:
     )
 
 
-class _Spans(NamedTuple):
-    """Entries to read: where each piece starts, how many there are, and for which probe."""
+class _Pieces(NamedTuple):
+    """Blocks of entries to read: the first of each piece, how many there are, and for which probe."""
 
-    starts: Integers
-    lengths: Integers
+    first: Integers
+    counts: Integers
     which: Integers
 
-    def parts(self) -> Iterator[_Spans]:
+    def parts(self) -> Iterator[_Pieces]:
         """Some at a time, so that what is computed on the way stays in the cache."""
-        before = self.lengths.cumsum() - self.lengths
-        cuts = (np.flatnonzero(np.diff(before // _SCAN_ENTRIES)) + 1).tolist()
-        for start, end in zip([0, *cuts], [*cuts, len(self.starts)], strict=True):
+        before = self.counts.cumsum() - self.counts
+        cuts = (np.flatnonzero(np.diff(before // _SCAN_BLOCKS)) + 1).tolist()
+        for start, end in zip([0, *cuts], [*cuts, len(self.first)], strict=True):
             if end > start:
-                yield _Spans(*(column[start:end] for column in self))
-
-
-_Read = Callable[[npt.NDArray[A], _Spans], npt.NDArray[A]]
-
-
-def _joined(values: npt.NDArray[A], part: _Spans) -> npt.NDArray[A]:
-    """Long pieces are copied one by one."""
-    seen = memoryview(values)  # type: ignore[arg-type]
-    ends = (part.starts + part.lengths).tolist()
-    pieces = [seen[start:end] for start, end in zip(part.starts.tolist(), ends, strict=True)]
-    return np.frombuffer(b"".join(pieces), dtype=values.dtype)
-
-
-def _gathered(values: npt.NDArray[A], part: _Spans) -> npt.NDArray[A]:
-    """Short pieces are fetched number by number: a call for each would cost more."""
-    return values[spans(part.starts, part.lengths)]
+                yield _Pieces(*(column[start:end] for column in self))
 
 
 class Lists:
@@ -152,7 +135,8 @@ class Lists:
 
 
 class Postings:
-    """Entries in the order of their keys (gram, half, size).
+    """Entries in the order of their keys (gram, half, size), read in blocks: what stands in one beside the entries that
+    were asked for passes for a candidate at worst. That is cheaper than to cut it off.
 
     Args:
         keys: One each, ascending.
@@ -162,69 +146,64 @@ class Postings:
     """
 
     def __init__(self, keys: Integers, words: Sequence[Words], debts: Bytes, places: Places) -> None:
-        self._words, self._debts, self._places = list(words), debts, places
         first = np.flatnonzero(np.diff(keys, prepend=keys[0] - 1)) if len(keys) else np.empty(0, dtype=np.int64)
         self._runs, self._starts = keys[first], np.append(first, len(keys))
+        self._words = [_in_blocks(column) for column in words]
+        self._debts, self._places = _in_blocks(debts), _in_blocks(places)
 
     def __len__(self) -> int:
-        return len(self._places)
+        return int(self._starts[-1])
 
     @classmethod
     def of(cls, found: Prefixes, places: Places, width: int) -> Postings:
         """The entries of texts that stand at `places`, with so many words of a sketch."""
         keys = _keys(found.grams * 2 + found.is_late, found.sizes)
-        order = np.argsort(keys, kind="stable")
+        order = np.argsort(keys)
         words = [word[order] for word in _as_wide(found.words, width)]
         return cls(keys[order], words, as_debts(found.budget[order]), places[found.rows[order]])
 
     def absorb(self, other: Postings) -> None:
         """Take in the entries of another: a column at a time, so that only one is there twice."""
-        after = self._starts[self._runs.searchsorted(other._runs, side="right")]
-        at = np.repeat(after, np.diff(other._starts)) + np.arange(len(other))
-        is_mine = np.ones(len(self) + len(other), dtype=bool)
-        is_mine[at] = False
-        runs = _united(self._runs, other._runs)
-        counts = np.zeros(len(runs) + 1, dtype=np.int64)
-        for part in (self, other):
-            counts[runs.searchsorted(part._runs) + 1] += np.diff(part._starts)
-        self._runs, self._starts = runs, counts.cumsum()
+        found = self._runs.searchsorted(other._runs)
+        is_new = self._runs[np.minimum(found, len(self._runs) - 1)] != other._runs
+        lengths = np.diff(other._starts)
+        before = self._starts[found + ~is_new]  # of each run of the other: my entries up to the end of the same one
+        entries = _Places.behind(np.repeat(before, lengths), len(self))
         for column, words in enumerate(other._words):
-            self._words[column] = _merged(is_mine, at, self._words[column], words)
-        self._debts = _merged(is_mine, at, self._debts, other._debts)
-        self._places = _merged(is_mine, at, self._places, other._places)
+            self._words[column] = entries.merged_blocks(self._words[column], words)
+        self._debts = entries.merged_blocks(self._debts, other._debts)
+        self._places = entries.merged_blocks(self._places, other._places)
+        runs = _Places.behind(found[is_new], len(self._runs))
+        counts = runs.merged(np.diff(self._starts), np.zeros(int(is_new.sum()), dtype=np.int64))
+        counts[found + is_new.cumsum() - is_new] += lengths
+        self._runs = runs.merged(self._runs, other._runs[is_new])
+        self._starts = np.append(0, counts.cumsum())
 
     def search(self, probes: Probes) -> Iterator[Pairs]:
         """Queries and places that can be neighbours, some of them more than once."""
-        starts, lengths, which = self._spans(probes)
-        if not len(starts):
-            return
+        pieces = self._pieces(probes)
         asked = _as_wide(probes.words, len(self._words))
-        if lengths.sum() < _FEW_ENTRIES:
-            yield self._scan(probes, asked, _Spans(starts, lengths, which), _gathered)
-            return
-        is_long = lengths >= _LONG_ENTRIES
-        for wanted, read in ((is_long, _joined), (~is_long, _gathered)):
-            some = _Spans(starts[wanted], lengths[wanted], which[wanted])
-            for part in some.parts():
-                yield self._scan(probes, asked, part, read)
+        for part in pieces.parts() if len(pieces.first) else ():
+            yield self._scan(probes, asked, part)
 
-    def _scan(self, probes: Probes, asked: Sequence[Words], part: _Spans, read: _Read[Any]) -> Pairs:
-        bits = read(self._debts, part).copy()
+    def _scan(self, probes: Probes, asked: Sequence[Words], part: _Pieces) -> Pairs:
+        blocks, which = spans(part.first, part.counts), np.repeat(part.which, part.counts)
+        bits = self._debts.take(blocks, axis=0)
         for stored, words in zip(self._words, asked, strict=True):
-            bits += np.bitwise_count(read(stored, part) ^ np.repeat(words[part.which], part.lengths))
-        near = np.flatnonzero(bits <= np.repeat(probes.limits[part.which], part.lengths))
-        ends = part.lengths.cumsum()
-        probe = ends.searchsorted(near, side="right")
-        entries = near + (part.starts - (ends - part.lengths))[probe]
-        return probes.queries[part.which[probe]], self._places[entries].astype(np.int64)
+            unlike = stored.take(blocks, axis=0)
+            unlike ^= words[which, None]
+            bits += np.bitwise_count(unlike)
+        near = np.flatnonzero(bits <= probes.limits[which, None])
+        rows, within = np.divmod(near, bits.shape[1])
+        return probes.queries[which[rows]], self._places[blocks[rows], within].astype(np.int64)
 
-    def _spans(self, probes: Probes) -> tuple[Integers, Integers, Integers]:
-        """Where each probe's entries start, how many there are, and which probe it is: those that have any."""
+    def _pieces(self, probes: Probes) -> _Pieces:
+        """The blocks that hold each probe's entries, and which probe it is: those that have any."""
         low = self._runs.searchsorted(_keys(probes.lists, probes.least))
         high = self._runs.searchsorted(_keys(probes.lists, probes.most) + 1)
         which = np.flatnonzero(high > low)
-        starts = self._starts[low[which]]
-        return starts, self._starts[high[which]] - starts, which
+        first = self._starts[low[which]] // _BLOCK_ENTRIES
+        return _Pieces(first, (self._starts[high[which]] - 1) // _BLOCK_ENTRIES + 1 - first, which)
 
 
 def _keys(lists: Integers, sizes: Integers) -> Integers:
@@ -235,16 +214,39 @@ def _as_wide(words: tuple[Words, Words], width: int) -> Sequence[Words]:
     return words if width > 1 else [words[0] ^ words[1]]
 
 
-def _united(one: Integers, two: Integers) -> Integers:
-    """The numbers of two ascending columns, each once; `np.unique` hashes them, which takes ten times as long."""
-    both = np.concatenate([one, two])
-    both.sort(kind="stable")  # two runs are merged
-    is_first = np.ones(len(both), dtype=bool)
-    np.not_equal(both[1:], both[:-1], out=is_first[1:])
-    return both[is_first]
+class _Places(NamedTuple):
+    """Where the values of two columns stand in one."""
+
+    is_mine: npt.NDArray[np.bool_]
+    others: Integers
+
+    @classmethod
+    def behind(cls, before: Integers, count: int) -> _Places:
+        """Each value of the other column stands behind so many of the `count` of mine; ascending."""
+        others = before + np.arange(len(before))
+        is_mine = np.ones(count + len(before), dtype=bool)
+        is_mine[others] = False
+        return cls(is_mine, others)
+
+    def merged(self, mine: npt.NDArray[A], others: npt.NDArray[A]) -> npt.NDArray[A]:
+        both = np.empty(len(self.is_mine), dtype=mine.dtype)
+        both[self.is_mine], both[self.others] = mine, others
+        return both
+
+    def merged_blocks(self, mine: npt.NDArray[A], others: npt.NDArray[A]) -> npt.NDArray[A]:
+        """Of columns in blocks."""
+        blocks = _blocks(len(self.is_mine), mine.dtype)
+        both, count = blocks.reshape(-1)[: len(self.is_mine)], len(self.others)
+        both[self.is_mine], both[self.others] = mine.reshape(-1)[: len(both) - count], others.reshape(-1)[:count]
+        return blocks
 
 
-def _merged(is_mine: npt.NDArray[np.bool_], at: Integers, one: npt.NDArray[A], two: npt.NDArray[A]) -> npt.NDArray[A]:
-    both = np.empty(len(is_mine), dtype=one.dtype)
-    both[is_mine], both[at] = one, two
-    return both
+def _blocks(count: int, dtype: np.dtype[A]) -> npt.NDArray[A]:
+    return np.zeros((-(-count // _BLOCK_ENTRIES), _BLOCK_ENTRIES), dtype=dtype)
+
+
+def _in_blocks(column: npt.NDArray[A]) -> npt.NDArray[A]:
+    """Filled up with zeros, which are a place and the rest of an entry like any other's."""
+    blocks = _blocks(len(column), column.dtype)
+    blocks.reshape(-1)[: len(column)] = column
+    return blocks

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from synthgen.dedup.grams import Integers, Numbers, Profiles, Words, gram_bits, spans
+from synthgen.dedup.grams import Integers, Numbers, Profiles, Words, folded_in_two, gram_bits, spans
 
 # A budget of bits in one byte: this much stands for 0. Whatever does not fit counts as enough, never as too little.
 ZERO = 128
@@ -98,13 +98,17 @@ def prefixes(profiles: Profiles, plans: Plans) -> Prefixes:
     rows = np.repeat(np.arange(len(sizes)), counts)
     within = spans(np.zeros(len(sizes), dtype=np.int64), counts)
     places = profiles.starts[rows] + within
-    bits, halves = gram_bits(profiles.grams)
-    upto = [np.bitwise_xor.accumulate(np.where(halves == half, bits, 0)) for half in (False, True)]
-    ends = profiles.starts[1:] - 1
+    grams, wholes, first = profiles.grams[places], folded_in_two(profiles), counts.cumsum() - counts
+    bits, halves = gram_bits(grams)
+    words = []
+    for half, whole in zip((False, True), wholes, strict=True):
+        own = np.where(halves == half, bits, 0)
+        upto = np.bitwise_xor.accumulate(own)
+        words.append((whole ^ upto[first] ^ own[first])[rows] ^ upto)  # less what stands up to here
     return Prefixes(
         rows=rows,
-        grams=profiles.grams[places].astype(np.int64),
-        words=(upto[0][ends][rows] ^ upto[0][places], upto[1][ends][rows] ^ upto[1][places]),
+        grams=grams.astype(np.int64),
+        words=(words[0], words[1]),
         reach=np.concatenate([plan.reach for plan in plan_of]).astype(np.int64),
         is_late=within >= np.array([plan.early for plan in plan_of])[rows],
         budget=np.array([plan.apart for plan in plan_of])[rows] - within,

@@ -252,8 +252,22 @@ class PoolJudge:
 
     def settle(self) -> None:
         """Make ready what was accepted in earlier sessions, rather than when the first row is judged."""
-        for dedup in (self.dedup, *(self.apart or {}).values()):
+        for dedup in self._all:
             dedup.settle()
+
+    def settle_vectors(self) -> None:
+        """The vectors' part of it, which needs no texts."""
+        for dedup in self._all:
+            dedup.settle_vectors()
+
+    @property
+    def compares_vectors(self) -> bool:
+        """Whether accepted rows must have vectors."""
+        return any(dedup.compares_vectors for dedup in self._all)
+
+    @property
+    def _all(self) -> list[Deduplicator]:
+        return [self.dedup, *(self.apart or {}).values()]
 
     def judge(self, landed: Landed, kept: Mapping[str, bytes] | None = None) -> Landed:
         """The same slot, with vectors, neighbours among the real rows, and the objections these raise.

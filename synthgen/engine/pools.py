@@ -7,10 +7,10 @@ nothing again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from itertools import groupby
+from itertools import compress
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,7 +20,7 @@ import orjson
 
 from synthgen.checks import LabelJudge, needs_vectors
 from synthgen.data.label_models import load_label_model
-from synthgen.dedup import Deduplicator, PoolRow
+from synthgen.dedup import Deduplicator, PoolRows
 from synthgen.encoders import Encoder, open_encoder
 from synthgen.encoders.metered import Metered
 from synthgen.engine.blueprint import Blueprint
@@ -31,13 +31,14 @@ from synthgen.engine.writer import JournalWriter
 from synthgen.errors import JobError
 from synthgen.identity import content_id
 from synthgen.job import ChangeCheck, DuplicateCheck, LabelCheck, LeakageCheck
-from synthgen.journal import ENCODER_KEY, AcceptedRow, StoredRow, VectorEntry
+from synthgen.journal import ENCODER_KEY, AcceptedPage, AcceptedVectors, StoredRow, VectorEntry
 from synthgen.records import Candidate, Row
 
 ENCODE_BATCH = 64
 PAGE = 16_384
 LABEL_CHECK_KEY = "label_check"
 T = TypeVar("T")
+P = TypeVar("P", AcceptedPage, AcceptedVectors)
 Vectors = npt.NDArray[np.float16]
 
 
@@ -104,19 +105,35 @@ class PoolBuilder:
         return pools
 
     async def _accept_stored(self, pools: PoolJudge) -> None:
-        """Compare later rows with those of earlier sessions too, as if each had been accepted in its turn."""
-        page = await self._stored_page((0, -1))
-        while page:  # the next one is read while one is taken in
-            reading = asyncio.ensure_future(self._stored_page((page[-1].position, page[-1].item)))
+        """Compare later rows with those of earlier sessions too, as if each had been accepted in its turn.
+
+        Their vectors come first, and are sorted in a thread of their own while texts are read and their letters listed:
+        most of both is numpy's work, which two threads do at once.
+        """
+        journal, loop = self._writer.journal, asyncio.get_running_loop()
+        aside = ThreadPoolExecutor(max_workers=1, thread_name_prefix="vectors")
+        try:
+            if pools.compares_vectors:
+                vectors = partial(journal.accepted_vectors, limit=PAGE)
+                await self._take(vectors, lambda page: loop.run_in_executor(aside, accept_vectors, pools, page))
+            settling = loop.run_in_executor(aside, pools.settle_vectors)
+            texts = partial(journal.accepted_page, limit=PAGE)
+            await self._take(texts, lambda page: loop.run_in_executor(self._room.thread, accept_page, pools, page))
+            await settling
+        finally:
+            aside.shutdown(wait=False, cancel_futures=True)
+        await self._blocking(pools.settle)
+
+    async def _take(self, read: Callable[..., P | None], take: Callable[[P], Awaitable[None]]) -> None:
+        """All pages; the next one is read while one is taken in."""
+        page = await self._writer.call(lambda: read(after=(0, -1)))
+        while page is not None:
+            reading = asyncio.ensure_future(self._writer.call(partial(read, after=page.last)))
             try:
-                await self._blocking(partial(accept_page, pools, page))
+                await take(page)
                 page = await reading
             finally:
                 reading.cancel()
-        await self._blocking(pools.settle)
-
-    async def _stored_page(self, after: tuple[int, int]) -> list[AcceptedRow]:
-        return await self._writer.call(lambda: self._writer.journal.accepted_page(after=after, limit=PAGE))
 
     def _open_encoder(self) -> Encoder:
         return self._room.open(self._blueprint.job.encoder)
@@ -228,14 +245,26 @@ def make_label_judge(
     return LabelJudge.of_model(model, names, [row.text for row in rows], labels, config=check)
 
 
-def accept_page(pools: PoolJudge, page: Sequence[AcceptedRow]) -> None:
-    """Compare later rows with these too."""
-    by_class = groupby(page, key=lambda row: row.label) if pools.apart is not None else [("", iter(page))]
-    for label, rows in by_class:
-        found = list(rows)
-        stored = [row.vector for row in found if row.vector is not None]
-        vectors = np.frombuffer(b"".join(stored), dtype=np.float16).reshape(len(stored), -1) if stored else None
-        pools.accepted(label).accept_rows([PoolRow(row.row_id, row.label, row.text) for row in found], vectors)
+def accept_page(pools: PoolJudge, page: AcceptedPage) -> None:
+    """Compare the texts of later rows with these too."""
+    for label, is_wanted in _by_dedup(pools, page.labels):
+        columns = (tuple(compress(column, is_wanted)) for column in (page.ids, page.labels, page.texts))
+        pools.accepted(label).accept_texts(PoolRows(*columns))
+
+
+def accept_vectors(pools: PoolJudge, page: AcceptedVectors) -> None:
+    """Compare the vectors of later rows with these too."""
+    for label, is_wanted in _by_dedup(pools, page.labels):
+        stored = [vector for vector in compress(page.vectors, is_wanted) if vector is not None]
+        if stored:
+            stacked = np.frombuffer(b"".join(stored), dtype=np.float16).reshape(len(stored), -1)
+            pools.accepted(label).accept_vectors(stacked)
+
+
+def _by_dedup(pools: PoolJudge, labels: Sequence[str]) -> Iterator[tuple[str, list[bool]]]:
+    """Which rows of a page go to whom; named by a class."""
+    for label in dict.fromkeys(labels) if pools.apart is not None else labels[:1]:
+        yield label, [pools.apart is None or label == other for other in labels]
 
 
 def vectors_by_label(blueprint: Blueprint, train_vectors: Vectors) -> dict[str, npt.NDArray[np.float32]]:

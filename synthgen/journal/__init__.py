@@ -6,7 +6,8 @@ who may write. Group commits belong to the engine.
 
 from synthgen.journal.entries import (
     AcceptedMark,
-    AcceptedRow,
+    AcceptedPage,
+    AcceptedVectors,
     CommittedSlot,
     FailedSlot,
     Lease,
@@ -28,7 +29,8 @@ __all__ = [
     "ENCODER_KEY",
     "JOURNAL_NAME",
     "AcceptedMark",
-    "AcceptedRow",
+    "AcceptedPage",
+    "AcceptedVectors",
     "CommittedSlot",
     "FailedSlot",
     "Figures",

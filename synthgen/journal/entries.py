@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
@@ -117,15 +117,34 @@ class LimitChange:
 Write: TypeAlias = Completion | FailedSlot | CommittedSlot | VectorEntry | Loss | Lease | LimitChange
 
 
-class AcceptedRow(NamedTuple):
-    """What later rows are compared with, of one that was accepted."""
+class AcceptedPage(NamedTuple):
+    """What later rows are compared with, of some that were accepted: a column each, without an object for a row.
 
-    position: int
-    item: int
-    row_id: str
-    label: str
-    text: str
-    vector: bytes | None
+    Attributes:
+        last: Position and item of the last of them.
+        ids: Row ids.
+        labels: Their classes.
+        texts: Their texts.
+    """
+
+    last: tuple[int, int]
+    ids: Sequence[str]
+    labels: Sequence[str]
+    texts: Sequence[str]
+
+
+class AcceptedVectors(NamedTuple):
+    """The vectors of such rows.
+
+    Attributes:
+        last: Position and item of the last of them.
+        labels: Their classes.
+        vectors: Stored float16 values; None where a row has none.
+    """
+
+    last: tuple[int, int]
+    labels: Sequence[str]
+    vectors: Sequence[bytes | None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,15 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+import orjson
+
 from synthgen.errors import JournalError
 from synthgen.journal import kept, parked, sessions, verdicts
 from synthgen.journal.batches import insert_many
 from synthgen.journal.entries import (
     AcceptedMark,
-    AcceptedRow,
+    AcceptedPage,
+    AcceptedVectors,
     CommittedSlot,
     FailedSlot,
     Lease,
@@ -47,6 +50,14 @@ _ROWS = (
     " JOIN completions c ON c.label = s.label AND c.ordinal = s.ordinal AND c.step ="
     " (SELECT max(step) FROM completions l WHERE l.label = s.label AND l.ordinal = s.ordinal)"
 )
+
+
+def _accepted(columns: str) -> str:
+    """Accepted rows behind a place, some of them."""
+    return (
+        f"SELECT {columns} FROM decisions"
+        " WHERE reason IS NULL AND (position, item) > (?, ?) ORDER BY position, item LIMIT ?"
+    )
 
 
 class Journal:
@@ -387,20 +398,34 @@ class Journal:
             for row in rows:
                 yield as_row(*row)
 
-    def accepted_page(self, *, after: tuple[int, int], limit: int) -> list[AcceptedRow]:
-        """Accepted rows in commit order, `limit` of them, from the first one behind a place on.
+    def accepted_page(self, *, after: tuple[int, int], limit: int) -> AcceptedPage | None:
+        """Accepted rows in commit order, `limit` of them, from the first one behind a place on; None behind the last.
 
         Args:
             after: Position and item of the last row of the page before; `(0, -1)` for the first page.
             limit: Rows at most.
         """
+        names = ("position", "item", "row_id", "label", "text")
+        arrays = ", ".join(f"json_group_array({name})" for name in names)
         with _translated(self.path):
-            rows = self._db.execute(
-                "SELECT position, item, row_id, label, text, vector FROM decisions"
-                " WHERE reason IS NULL AND (position, item) > (?, ?) ORDER BY position, item LIMIT ?",
-                (*after, limit),
-            )
-            return [AcceptedRow(*row) for row in rows]
+            # As one row of JSON: fetched one by one, each of them waits for whatever Python runs in another thread.
+            (found,) = self._db.execute(
+                f"SELECT {arrays} FROM ({_accepted(', '.join(names))})", (*after, limit)
+            ).fetchall()
+        positions, items, *columns = map(orjson.loads, found)
+        places = list(zip(positions, items, strict=True))
+        if not places:
+            return None
+        if places != (in_order := sorted(places)):  # nothing that SQLite promises
+            order = sorted(range(len(places)), key=places.__getitem__)
+            columns = [[column[place] for place in order] for column in columns]
+        return AcceptedPage(in_order[-1], *columns)
+
+    def accepted_vectors(self, *, after: tuple[int, int], limit: int) -> AcceptedVectors | None:
+        """The vectors of such rows, likewise."""
+        with _translated(self.path):
+            rows = self._db.execute(_accepted("position, item, label, vector"), (*after, limit)).fetchall()
+        return AcceptedVectors(rows[-1][:2], *list(zip(*rows, strict=True))[2:]) if rows else None
 
     def row(self, position: int, item: int) -> StoredRow | None:
         """One item by its place, or None where there is none."""

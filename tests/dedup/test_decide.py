@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synthgen.dedup import Deduplicator, PoolRow, Verdict
+from synthgen.dedup import Deduplicator, PoolRows, Verdict
 from synthgen.dedup.index import cosine
 from synthgen.dedup.pool import BORDERLINE
 from synthgen.job import DuplicateCheck, LeakageCheck
@@ -147,9 +147,27 @@ def test_rows_of_earlier_sessions_count_as_if_accepted_in_turn(seed: int, split:
     one_by_one, at_once = (Deduplicator(DuplicateCheck(check="duplicate"), None, DIMENSIONS) for _ in range(2))
     for row, vector in zip(rows[:split], vectors[:split], strict=True):
         one_by_one.accept(row, vector)
-    at_once.accept_rows([PoolRow(row.id, row.label, row.text) for row in rows[:split]], vectors[:split])
+    ids, labels, texts = ([getattr(row, name) for row in rows[:split]] for name in ("id", "label", "text"))
+    at_once.accept_rows(PoolRows(ids, labels, texts), vectors[:split])
     for row, vector in zip(rows[split:], vectors[split:], strict=True):
         assert one_by_one.judge_accepted(row, vector) == at_once.judge_accepted(row, vector)
+
+
+def test_vectors_of_earlier_rows_may_come_before_their_texts() -> None:
+    """Each half in its own pages and at its own time: the same verdicts as of both together."""
+    vectors = vectors_of(3, 30)
+    rows = [candidate(f"r{i}", f"text {i}") for i in range(30)]
+    columns = PoolRows(*([getattr(row, name) for row in rows[:20]] for name in ("id", "label", "text")))
+    together, apart = (Deduplicator(DuplicateCheck(check="duplicate"), None, DIMENSIONS) for _ in range(2))
+    together.accept_rows(columns, vectors[:20])
+    apart.accept_vectors(vectors[:12])
+    apart.accept_vectors(vectors[12:20])
+    apart.settle_vectors()
+    for part in (slice(0, 5), slice(5, 20)):
+        apart.accept_texts(PoolRows(*(column[part] for column in columns)))
+    apart.settle()
+    for row, vector in zip(rows[20:], vectors[20:], strict=True):
+        assert together.judge_accepted(row, vector) == apart.judge_accepted(row, vector)
 
 
 def test_deduplicator_exact_ignores_case_punctuation_and_spacing() -> None:
@@ -286,7 +304,9 @@ def test_deduplicator_refuses_a_row_without_a_vector_where_vectors_count() -> No
     with pytest.raises(ValueError, match="r1"):
         dedup.accept(candidate("r1", "text"), None)
     with pytest.raises(ValueError, match="vector"):
-        dedup.accept_rows([PoolRow("r1", "a", "text")], None)
+        dedup.accept_rows(PoolRows(["r1"], ["a"], ["text"]), None)
+    with pytest.raises(ValueError, match="vectors"):
+        dedup.settle()
 
 
 @given(

@@ -150,14 +150,15 @@ def test_lexical_index_refuses_a_threshold_that_means_nothing(threshold: float) 
 
 @pytest.fixture
 def small_rooms(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rows go to the lists, and lists are merged, after a few; both ways of reading them are taken."""
+    """Rows go to the lists, and lists are merged, after a few; they are read in small blocks, a few at a time."""
     monkeypatch.setattr(lexical, "RECENT_ROWS", 8)
     monkeypatch.setattr(lexical, "LISTED_ROWS", 10)
     monkeypatch.setattr(lexical, "LONG_TEXT_GRAMS", 30)
+    monkeypatch.setattr(lexical, "_SCAN_ROWS", 4)
     monkeypatch.setattr(postings, "LEAST_MERGED_ROWS", 24)
     monkeypatch.setattr(postings, "_PARTS_RATIO", 2)
-    monkeypatch.setattr(postings, "_LONG_ENTRIES", 3)
-    monkeypatch.setattr(postings, "_SCAN_ENTRIES", 16)
+    monkeypatch.setattr(postings, "_BLOCK_ENTRIES", 4)
+    monkeypatch.setattr(postings, "_SCAN_BLOCKS", 5)
 
 
 @pytest.mark.usefixtures("small_rooms")
@@ -220,3 +221,25 @@ def test_profiles_of_many_long_texts(monkeypatch: pytest.MonkeyPatch) -> None:
     profiles = order.profiles(forms)
     assert profiles.sizes.tolist() == [len(form_ngrams(form)) for form in forms]
     assert len(order.profiles([])) == 0
+
+
+@pytest.mark.usefixtures("small_rooms")
+@pytest.mark.parametrize("threshold", THRESHOLDS)
+@pytest.mark.parametrize("seed", range(3))
+def test_lexical_index_looks_at_all_sizes_that_can_be_near(seed: int, threshold: float) -> None:
+    """A text and its beginnings: of the smallest and the largest neighbour each has, none is passed over, in the lists,
+    among the last texts and within a batch."""
+    rng = random.Random(seed)
+    whole = "".join(rng.sample("abcdefghijklmnopqrstuvwxyz0123456789£éßñçøåæœþðλ", 46))
+    texts = [whole[:size] for size in range(46)] + [whole[size:] for size in range(1, 46)]
+    rng.shuffle(texts)
+    order = GramOrder([normalise(whole)])
+    filled = LexicalIndex(threshold, order)
+    for start in range(0, len(texts), 13):
+        batch = texts[start : start + 13]
+        profiles = order.profiles([normalise(text) for text in batch])
+        expected = [brute_force(texts[:start], text, threshold) for text in batch]
+        assert [[tuple(o) for o in found] for found in filled.close_each(profiles)] == expected
+        among = [brute_force(batch[:place], text, threshold) for place, text in enumerate(batch)]
+        assert [[tuple(o) for o in found] for found in filled.among(profiles)] == among
+        filled.add(profiles)

@@ -128,6 +128,24 @@ def test_journal_remembers_recent_yields(journal: Journal) -> None:
     assert journal.recent_yields("late", last=2) == [0, 2]
 
 
+def test_journal_gives_accepted_rows_by_pages(journal: Journal) -> None:
+    """Texts and vectors apart, in commit order, each row once, whatever the size of a page."""
+    journal.apply([completion(0), committed(0, reasons=(None, Reason.TOO_SHORT, None))])
+    journal.apply([completion(0, label="lost"), committed(0, label="lost", reasons=(None,))])
+    for limit in (1, 2, 3, 10):
+        texts, vectors, after = list[str](), list[bytes | None](), (0, -1)
+        while (page := journal.accepted_page(after=after, limit=limit)) is not None:
+            beside = journal.accepted_vectors(after=after, limit=limit)
+            assert beside is not None
+            assert (beside.last, list(beside.labels)) == (page.last, list(page.labels))
+            texts += [f"{row_id} {label} {text}" for row_id, label, text in zip(*page[1:], strict=True)]
+            vectors += beside.vectors
+            after = page.last
+        assert texts == ["r1:late0.0 late row 0", "r1:late0.2 late row 2", "r1:lost0.0 lost row 0"]
+        assert vectors == [b"\x00\x3c"] * 3
+    assert journal.accepted_vectors(after=after, limit=1) is None
+
+
 def test_journal_forgets_decisions_but_never_answers(journal: Journal) -> None:
     """A replay starts from the answers alone."""
     journal.apply([completion(), committed(), VectorEntry("e", "d", b"ab")])
