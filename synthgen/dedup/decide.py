@@ -67,8 +67,10 @@ class Deduplicator:
         self._keeps_contrast = duplicate is not None and duplicate.contrast == "keep"
         repeats, leaks = _stages(duplicate), _stages(leakage)
         has_grams = repeats.lexical is not None or leaks.lexical is not None
-        forms = [normalise(text) for text in islice(ranked, RANKED_ROWS)] if has_grams else []
-        static, growing = GramOrder(forms), GramOrder(forms)  # two: they are used in two threads
+        static, growing = None, None
+        if has_grams:
+            forms = [normalise(text) for text in islice(ranked, RANKED_ROWS)]
+            static, growing = GramOrder(forms), GramOrder(forms)  # two: they are used in two threads
         is_exact_only = duplicate is not None and duplicate.real == "exact"
         self._train = Pool("train", _OFF if is_exact_only else repeats, dimensions, static)
         self._accepted = Pool("accepted", repeats, dimensions, growing)

@@ -104,7 +104,7 @@ class Call:
         endpoint: Where.
         work: What for.
         most: Reserved from the budget, where there is one.
-        likely_tokens: Taken from the token rate.
+        likely_tokens: Taken from the token rate; 0 where none was known.
         ticket: What the endpoint's limits noted.
         latency_s: How long it took, once it is over.
     """
@@ -193,8 +193,10 @@ class Dispatcher:
             if work is None:
                 endpoint.limits.release()
                 return
-            likely_tokens = endpoint.likely_tokens(work.request)
-            await endpoint.limits.take_tokens(likely_tokens)
+            likely_tokens = 0
+            if endpoint.limits.bounds_tokens:
+                likely_tokens = endpoint.likely_tokens(work.request)
+                await endpoint.limits.take_tokens(likely_tokens)
             most = endpoint.most(work.request) if self._budget.is_bounded else Spend()
             if self._budget.is_bounded and not await self._reserve(most):
                 endpoint.limits.release()
@@ -374,7 +376,8 @@ class Dispatcher:
         endpoint, work, slot = call.endpoint, call.work, call.work.slot
         usage = endpoint.priced(answer.usage)
         endpoint.limits.passed(call.ticket, call.latency_s, answer.headers)
-        endpoint.limits.settle_tokens(estimate=call.likely_tokens, used=usage.total_tokens)
+        if call.likely_tokens:
+            endpoint.limits.settle_tokens(estimate=call.likely_tokens, used=usage.total_tokens)
         endpoint.breaker.passed(self._clock())
         endpoint.note_answer(work.request, usage)
         self._latencies.append(call.latency_s)
@@ -436,7 +439,8 @@ class Dispatcher:
     def _settle_failure(self, call: Call, failure: Failure, spent: Spend) -> None:
         endpoint, work = call.endpoint, call.work
         self._settle(call.most, spent)
-        endpoint.limits.settle_tokens(estimate=call.likely_tokens, used=spent.usage.total_tokens)
+        if call.likely_tokens:
+            endpoint.limits.settle_tokens(estimate=call.likely_tokens, used=spent.usage.total_tokens)
         self._tell(call, failure.code, Usage())
         work.tries.transient += failure.kind is FailureKind.TRANSIENT
         now = self._clock()

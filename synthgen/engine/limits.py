@@ -128,13 +128,17 @@ class EndpointLimits:
         """Seconds until the next request may be sent, by the adaptive layer and the breaker."""
         return max(self._adaptive.closed_s(now), self._breaker.blocked_s(now))
 
+    @property
+    def bounds_tokens(self) -> bool:
+        """Whether a rate of tokens is known."""
+        return self._tokens.per_min is not None
+
     async def take_tokens(self, estimate: float) -> None:
         """Wait until `estimate` tokens, and what earlier requests used beyond their estimates, fit the rate."""
         left = estimate + self._owed_tokens
         self._owed_tokens = min(0.0, left)
         self._last_tokens = estimate
-        if self._tokens.per_min is not None:
-            await self._tokens.take(left)
+        await self._tokens.take(left)
 
     def settle_tokens(self, *, estimate: float, used: float) -> None:
         """Account for the difference between what was taken and what was used.

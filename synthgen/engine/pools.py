@@ -196,7 +196,7 @@ def assemble(
     """
     dedup = Deduplicator(
         blueprint.check(DuplicateCheck),
-        blueprint.check(LeakageCheck),
+        blueprint.check(LeakageCheck) if blueprint.test else None,
         encoder.dimensions if encoder is not None else None,
         ranked=(row.text for row in blueprint.train.rows),
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 from decimal import Decimal
+from urllib.parse import urlsplit
 
 from synthgen.engine.blueprint import PLAIN
 from synthgen.engine.budget import Price
@@ -21,6 +23,8 @@ def price_of(config: ModelConfig) -> Price | None:
         return Price(Decimal(0), Decimal(0))
     if config.price is not None:
         return Price(config.price.input_usd_per_mtok / _MILLION, config.price.output_usd_per_mtok / _MILLION)
+    if _is_near(config.base_url):
+        return None  # the table goes by address and knows none of these; reading it takes 0.15 s
     import genai_prices
 
     usage = genai_prices.Usage(input_tokens=1_000_000, output_tokens=1_000_000)
@@ -29,6 +33,15 @@ def price_of(config: ModelConfig) -> Price | None:
     except LookupError:
         return None
     return Price(found.input_price / _MILLION, found.output_price / _MILLION)
+
+
+def _is_near(base_url: str) -> bool:
+    """Whether an address is of this machine or of a private network."""
+    host = urlsplit(base_url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_private
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def require_price(config: ModelConfig, *, has_usd_budget: bool) -> Price:

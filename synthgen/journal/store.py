@@ -136,10 +136,13 @@ class Journal:
             JournalError: The disk is full, or the file is damaged; nothing of `writes` was kept.
         """
         with self._transaction():
-            self._insert_completions([write for write in writes if isinstance(write, Completion)])
-            self._insert_committed([write for write in writes if isinstance(write, CommittedSlot)])
-            for write in writes:
-                self._apply_one(write)
+            answers = [write for write in writes if isinstance(write, Completion)]
+            committed = [write for write in writes if isinstance(write, CommittedSlot)]
+            self._insert_completions(answers)
+            self._insert_committed(committed)
+            if len(answers) + len(committed) < len(writes):
+                for write in writes:
+                    self._apply_one(write)
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -8,6 +8,7 @@ import random
 from decimal import Decimal
 from typing import Any
 
+import genai_prices
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -340,6 +341,19 @@ def test_prices_come_from_the_job_or_the_table() -> None:
     assert free is not None
     assert free.of(Usage(1, 1)) == 0
     assert price_of(ModelConfig(model="nobody-knows-this")) is None
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost:8000", "127.0.0.1:8000", "[::1]:8000", "10.1.2.3", "192.168.0.7:11434", "vllm.localhost"]
+)
+def test_table_knows_no_near_address(host: str) -> None:
+    """A server of one's own has no price but the job's; so nothing is lost by not reading the table for it."""
+    url = f"http://{host}/v1"
+    assert price_of(ModelConfig(model="gpt-4o-mini", base_url=url)) is None
+    with pytest.raises(LookupError):
+        genai_prices.calc_price(
+            genai_prices.Usage(input_tokens=1, output_tokens=1), "gpt-4o-mini", provider_api_url=url
+        )
 
 
 def test_price_is_looked_up_once_and_early(monkeypatch: pytest.MonkeyPatch) -> None:
