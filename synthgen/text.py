@@ -31,6 +31,11 @@ def straighten(text: str) -> str:
     return text if text.isascii() or not _TYPOGRAPHIC.search(text) else text.translate(_PLAIN)
 
 
+def utf8_length(text: str) -> int:
+    """Bytes of `text` in UTF-8, half of a surrogate pair counted as three."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+
+
 @lru_cache(maxsize=REMEMBERED_TEXTS)
 def normalise(text: str) -> str:
     """One spelling of what reads the same: Unicode compatibility form, case folded, apostrophes and invisible

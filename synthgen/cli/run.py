@@ -60,9 +60,7 @@ def command(
 
     gc.set_threshold(*GARBAGE_THRESHOLDS)
     with ExitStack() as stack:
-        observers = [_notes_teller()]
-        if not quiet:
-            observers.append(stack.enter_context(open_progress(is_quiet=False)).observe)
+        observers = [_notes_teller(), stack.enter_context(open_progress(is_quiet=quiet)).observe]
         if events is not None:
             observers.append(stack.enter_context(EventLog(events)).observe)
         result = api.run(job, out=out, on_change=on_change, pilot=pilot, observe=_together(observers))
@@ -83,9 +81,6 @@ def _notes_teller() -> Observer:
 
 
 def _together(observers: Sequence[Observer]) -> Observer:
-    if len(observers) == 1:
-        return observers[0]
-
     def observe(event: Event) -> None:
         for tell in observers:
             tell(event)

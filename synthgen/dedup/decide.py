@@ -101,24 +101,18 @@ class Deduplicator:
                     self._foresight = None
             self._accepted.add(row, normalise(candidate.text), vector, profiles)
 
-    def accept_rows(self, rows: PoolRows, vectors: npt.NDArray[np.float16] | None) -> None:
-        """As `accept`, for many rows at once, as the journal has them: much quicker. `settle` after the last of them.
-
-        Args:
-            rows: In the order of their acceptance.
-            vectors: One for each, shape (n, dimensions), or None where no vectors are compared.
-        """
-        if self._duplicate is not None:
-            self._foresight = None
-            self._accepted.add_all(rows, normalise_all(rows.texts), vectors)
-
     @property
     def compares_vectors(self) -> bool:
         """Whether `accept_vectors` is waited for."""
         return self._duplicate is not None and self._accepted.compares_vectors
 
     def accept_vectors(self, vectors: npt.NDArray[np.float16]) -> None:
-        """One half of `accept_rows`; the halves may run in two threads."""
+        """One half of accepting many rows at once, as the journal has them: much quicker than `accept`. The halves may
+        run in two threads; `settle` after the last of both.
+
+        Args:
+            vectors: In the order of acceptance, shape (n, dimensions).
+        """
         if self._duplicate is not None:
             self._accepted.load_vectors(vectors)
 
@@ -127,7 +121,7 @@ class Deduplicator:
         self._accepted.settle_vectors()
 
     def accept_texts(self, rows: PoolRows) -> None:
-        """The other half."""
+        """The other half: rows in the same order."""
         if self._duplicate is not None:
             self._foresight = None
             self._accepted.load_texts(rows, normalise_all(rows.texts))

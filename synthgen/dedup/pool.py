@@ -20,7 +20,7 @@ import numpy.typing as npt
 from synthgen.dedup.grams import GramOrder, Profiles
 from synthgen.dedup.index import VectorIndex
 from synthgen.dedup.lexical import LexicalIndex
-from synthgen.text import REMEMBERED_TEXTS
+from synthgen.text import REMEMBERED_TEXTS, utf8_length
 
 Vector = npt.NDArray[np.float16]
 # How far below its threshold the embedding stage still says what the nearest row is.
@@ -231,7 +231,7 @@ class _Rows:
         """As `append`, of many: much quicker."""
         values = [value for pair in zip(rows.ids, rows.texts, strict=True) for value in pair]
         joined = "".join(values)
-        lengths = map(len if joined.isascii() else _bytes_of, values)
+        lengths = map(len if joined.isascii() else utf8_length, values)
         self._ends.extend(islice(accumulate(lengths, initial=len(self._bytes)), 1, None))
         self._bytes += joined.encode("utf-8", "surrogatepass")
         numbers = {label: self._number_of(label) for label in dict.fromkeys(rows.labels)}
@@ -248,10 +248,6 @@ class _Rows:
         middle, end = self._ends[2 * place], self._ends[2 * place + 1]
         row_id, text = (self._bytes[a:b].decode("utf-8", "surrogatepass") for a, b in ((start, middle), (middle, end)))
         return PoolRow(row_id, self._label_names[self._labels[place]], text)
-
-
-def _bytes_of(value: str) -> int:
-    return len(value) if value.isascii() else len(value.encode("utf-8", "surrogatepass"))
 
 
 def _digest(form: str) -> bytes:

@@ -89,7 +89,7 @@ class ClassDemand:
 
     @property
     def is_open(self) -> bool:
-        return self.accepted < self.target and not self.is_starved
+        return not self.is_met and not self.is_starved
 
     @property
     def yield_rows(self) -> float:
@@ -236,10 +236,6 @@ class FeedingDemand(ClassDemand):
     @property
     def is_met(self) -> bool:
         return self.fed is not None and not self.fed.is_open
-
-    @property
-    def is_open(self) -> bool:
-        return not self.is_met and not self.is_starved
 
     def has_room(self, more: int) -> bool:
         return True

@@ -376,8 +376,7 @@ class Dispatcher:
         endpoint, work, slot = call.endpoint, call.work, call.work.slot
         usage = endpoint.priced(answer.usage)
         endpoint.limits.passed(call.ticket, call.latency_s, answer.headers)
-        if call.likely_tokens:
-            endpoint.limits.settle_tokens(estimate=call.likely_tokens, used=usage.total_tokens)
+        endpoint.limits.settle_tokens(estimate=call.likely_tokens, used=usage.total_tokens)
         endpoint.breaker.passed(self._clock())
         endpoint.note_answer(work.request, usage)
         self._latencies.append(call.latency_s)
@@ -439,8 +438,7 @@ class Dispatcher:
     def _settle_failure(self, call: Call, failure: Failure, spent: Spend) -> None:
         endpoint, work = call.endpoint, call.work
         self._settle(call.most, spent)
-        if call.likely_tokens:
-            endpoint.limits.settle_tokens(estimate=call.likely_tokens, used=spent.usage.total_tokens)
+        endpoint.limits.settle_tokens(estimate=call.likely_tokens, used=spent.usage.total_tokens)
         self._tell(call, failure.code, Usage())
         work.tries.transient += failure.kind is FailureKind.TRANSIENT
         now = self._clock()

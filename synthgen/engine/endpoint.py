@@ -18,6 +18,7 @@ from synthgen.engine.limits import EndpointLimits
 from synthgen.journal import LimitChange
 from synthgen.providers.protocol import Provider
 from synthgen.records import Answer, Failure, FailureKind, JsonSchema, Request, Usage
+from synthgen.text import utf8_length
 
 CHARS_A_TOKEN = 3.5
 CHAT_TOKENS = 16
@@ -129,7 +130,7 @@ class Endpoint:
         if schema is not self._sized_schema:
             self._sized_schema = schema
             self._schema_bytes = 0 if schema is None else len(orjson.dumps(schema))
-        return self._schema_bytes + sum([_byte_length(t) for t in (prompt.text, *[m.content for m in prompt.messages])])
+        return self._schema_bytes + sum([utf8_length(t) for t in (prompt.text, *[m.content for m in prompt.messages])])
 
     def _output_bound(self, request: Request) -> int:
         bound = output_bound(request.params)
@@ -201,10 +202,6 @@ def output_bound(params: Mapping[str, Any]) -> int | None:
         if isinstance(params.get(name), int):
             return int(params[name])
     return None
-
-
-def _byte_length(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 def _turns(request: Request) -> int:

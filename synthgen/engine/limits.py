@@ -143,8 +143,11 @@ class EndpointLimits:
     def settle_tokens(self, *, estimate: float, used: float) -> None:
         """Account for the difference between what was taken and what was used.
 
-        Too much taken is given back up to a hundredth of a minute: more at once would be a burst.
+        Too much taken is given back up to a hundredth of a minute: more at once would be a burst. Where nothing was
+        taken, since no rate was known when the request left, nothing is owed.
         """
+        if not estimate:
+            return
         most_given_back = DEPTH_RATIO * (self._tokens.per_min or 0.0)
         self._owed_tokens = max(self._owed_tokens + used - estimate, -most_given_back)
 

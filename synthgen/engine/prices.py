@@ -73,16 +73,15 @@ class LatePrice:
 
     def of(self, usage: Usage) -> Decimal:
         """USD."""
-        found = self._found or self._look_up()
-        return found.of(usage)
+        return self._known().of(usage)
 
     def warm_up(self) -> None:
         """Look it up, where nobody has."""
-        if self._found is None:
-            self._look_up()
+        self._known()
 
-    def _look_up(self) -> Price:
-        self._found = require_price(self._config, has_usd_budget=False)
+    def _known(self) -> Price:
+        if self._found is None:
+            self._found = require_price(self._config, has_usd_budget=False)
         return self._found
 
 

@@ -148,7 +148,9 @@ def test_rows_of_earlier_sessions_count_as_if_accepted_in_turn(seed: int, split:
     for row, vector in zip(rows[:split], vectors[:split], strict=True):
         one_by_one.accept(row, vector)
     ids, labels, texts = ([getattr(row, name) for row in rows[:split]] for name in ("id", "label", "text"))
-    at_once.accept_rows(PoolRows(ids, labels, texts), vectors[:split])
+    at_once.accept_texts(PoolRows(ids, labels, texts))
+    at_once.accept_vectors(vectors[:split])
+    at_once.settle()
     for row, vector in zip(rows[split:], vectors[split:], strict=True):
         assert one_by_one.judge_accepted(row, vector) == at_once.judge_accepted(row, vector)
 
@@ -159,7 +161,9 @@ def test_vectors_of_earlier_rows_may_come_before_their_texts() -> None:
     rows = [candidate(f"r{i}", f"text {i}") for i in range(30)]
     columns = PoolRows(*([getattr(row, name) for row in rows[:20]] for name in ("id", "label", "text")))
     together, apart = (Deduplicator(DuplicateCheck(check="duplicate"), None, DIMENSIONS) for _ in range(2))
-    together.accept_rows(columns, vectors[:20])
+    together.accept_texts(columns)
+    together.accept_vectors(vectors[:20])
+    together.settle()
     apart.accept_vectors(vectors[:12])
     apart.accept_vectors(vectors[12:20])
     apart.settle_vectors()
@@ -303,8 +307,7 @@ def test_deduplicator_refuses_a_row_without_a_vector_where_vectors_count() -> No
     dedup = Deduplicator(DuplicateCheck(check="duplicate"), None, DIMENSIONS)
     with pytest.raises(ValueError, match="r1"):
         dedup.accept(candidate("r1", "text"), None)
-    with pytest.raises(ValueError, match="vector"):
-        dedup.accept_rows(PoolRows(["r1"], ["a"], ["text"]), None)
+    dedup.accept_texts(PoolRows(["r1"], ["a"], ["text"]))
     with pytest.raises(ValueError, match="vectors"):
         dedup.settle()
 
