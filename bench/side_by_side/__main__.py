@@ -30,7 +30,10 @@ RAW = FOLDER / "figures.json"
 
 
 def read_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
-    about = "\n".join(f"  {case.name:<9} {case.title} (about {case.minutes:g} minutes)" for case in CASES)
+    about = "\n".join(
+        f"  {case.name:<9} {case.title} (about {case.minutes:g} minutes{', only where named' if case.is_long else ''})"
+        for case in CASES
+    )
     parser = argparse.ArgumentParser(
         prog="python -m bench.side_by_side",
         description=__doc__,
@@ -115,7 +118,7 @@ def measure(
 def main(words: Sequence[str] | None = None) -> int:
     given = read_arguments(words)
     end_on_sigterm()
-    cases = [case for case in CASES if given.case is None or case.name in given.case]
+    cases = [case for case in CASES if (case.name in given.case if given.case else given.from_raw or not case.is_long)]
     try:
         if given.write_docs:
             pages.write_docs("", "")  # a page without markers is said now, not in half an hour

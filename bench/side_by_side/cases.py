@@ -35,6 +35,8 @@ class Case:
         same_runs_as: The case whose runs it reads, where that one was measured in the same go.
         needs_retries: Whether only those take part that ask again by themselves.
         is_validated, timeout_s: As in `Order`.
+        needs_all_rows: Whether who is bounded to fewer rows has no part in it.
+        is_long: Whether it is measured only where it is named.
         counted_ratio: The share of the answers that count for the rate. The last ones of a heavy tail take as long as
             chance will have it, and the engine, whose prompts are its own, draws others than its peers.
         carry: How a run is done.
@@ -52,6 +54,8 @@ class Case:
     needs_retries: bool = False
     is_validated: bool = False
     is_resumable: bool = False
+    needs_all_rows: bool = False
+    is_long: bool = False
     timeout_s: float = 60.0
     counted_ratio: float = 1.0
     carry: Carry = carry_out
@@ -105,6 +109,16 @@ CASES = (
         carry=kill_at_half,
         minutes=4,
     ),
+    Case("10k", "five times the rows, 100 ms an answer", {"latency_s": 0.1}, share=5, is_long=True, minutes=9),
+    Case(
+        "100k",
+        "fifty times the rows, 100 ms an answer",
+        {"latency_s": 0.1},
+        share=50,
+        needs_all_rows=True,
+        is_long=True,
+        minutes=11,
+    ),
 )
 
 
@@ -138,9 +152,13 @@ class Plan:
                     yield self._run(case, peer, turn)
 
     def _takers(self, case: Case, turn: int) -> list[Peer]:
-        takers = [p for p in self.peers if (p.retries or not case.needs_retries) and self.homes[p.name].python]
+        takers = [p for p in self.peers if self._takes_part(p, case) and self.homes[p.name].python]
         first = turn % max(1, len(takers))
         return takers[first:] + takers[:first]
+
+    def _takes_part(self, peer: Peer, case: Case) -> bool:
+        is_bounded = case.needs_all_rows and round(case.share * self.rows) > peer.max_rows
+        return not is_bounded and (peer.retries or not case.needs_retries)
 
     def _run(self, case: Case, peer: Peer, turn: int) -> Run:
         rows = max(20, min(round(case.share * self.rows), peer.max_rows))

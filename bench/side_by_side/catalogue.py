@@ -105,6 +105,7 @@ PEERS = (
         "Bespoke Curator",
         "curator",
         "framework",
+        max_rows=100_000,
         requirements=("bespokelabs-curator==0.1.31",),
         environment={
             **OFFLINE,
