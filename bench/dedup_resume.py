@@ -44,7 +44,7 @@ from synthgen.api import run_async
 from synthgen.dedup import Deduplicator
 from synthgen.encoders import open_encoder
 from synthgen.engine.evaluate import PoolJudge
-from synthgen.engine.pools import PAGE, accept_page, accept_vectors
+from synthgen.engine.pools import PAGE, accept_letters, accept_page, accept_vector_page
 from synthgen.job import DuplicateCheck
 from synthgen.journal import Journal
 from synthgen.journal.entries import CommittedSlot, Write
@@ -207,12 +207,11 @@ def _stage(out: str, name: str) -> int:
     began, cpu = time.monotonic(), time.process_time()
     first = journal.accepted_vectors(after=(0, -1), limit=1)
     assert first is not None
-    assert first.vectors[0] is not None
     check = DuplicateCheck.model_validate({"check": "duplicate", **STAGES[name]})
-    pools = PoolJudge(Deduplicator(check, None, len(first.vectors[0]) // 2), None, None)
+    pools = PoolJudge(Deduplicator(check, None, len(first.vectors) // 2), None, None)
     if pools.compares_vectors:
-        reading_s += _all_pages(journal.accepted_vectors, partial(accept_vectors, pools))
-    reading_s += _all_pages(journal.accepted_page, partial(accept_page, pools))
+        reading_s += _all_pages(journal.accepted_vectors, partial(accept_vector_page, pools))
+    reading_s += _all_pages(journal.accepted_page, lambda page: accept_letters(accept_page(pools, page)))
     pools.settle()
     told = {"wall_s": time.monotonic() - began, "cpu_s": time.process_time() - cpu, "read_s": reading_s}
     print(json.dumps({**told, "gb": _resident_gb() - before, "peak_gb": _peak_gb()}))

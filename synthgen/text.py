@@ -24,6 +24,9 @@ _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe00-\u
 _PUNCTUATION = re.compile(
     r"""[!?;"()\[\]{}<>…¡¿*_~|\\/、。，！？；：「」.,:\-](?:(?<![.,:\-])|(?<=[.,:])(?:(?!\d)|(?<!\d.))|(?<=-)(?!\w))"""
 )
+# What the pattern always takes out, whatever stands beside it ("_" decides about a "-" before it): one pass in C.
+_ALWAYS_OUT = b"""!?;"()[]{}<>*~|\\/"""
+_SPACES = bytes.maketrans(_ALWAYS_OUT, b" " * len(_ALWAYS_OUT))
 
 
 def straighten(text: str) -> str:
@@ -74,6 +77,8 @@ def _folded(text: str) -> str:
 
 
 def _bare(folded: str) -> str:
+    if folded.isascii():
+        return _PUNCTUATION.sub(" ", folded.encode().translate(_SPACES, b"'`").decode())
     return _PUNCTUATION.sub(" ", folded.replace("'", "").replace("`", ""))
 
 
