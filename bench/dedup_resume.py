@@ -4,8 +4,8 @@
 
 A short real run makes the folder; the journal's own writer then appends answers, slots and decisions with vectors
 until the number is there. The target is raised, and the same command goes on: seconds to its first request, seconds
-until the first new row is judged against all of them. What each stage of dedup takes alone is looked at in processes of
-their own.
+until the first new row is judged against all of them, and how many it then judges a second. What each stage of dedup
+takes alone is looked at in processes of their own.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ from synthgen.journal import Journal
 from synthgen.journal.entries import CommittedSlot, Write
 from synthgen.records import Candidate, Decision
 
-FIRST_ROWS, MORE_ROWS = 40, 400
+FIRST_ROWS, MORE_ROWS = 40, 20_000
+PACE_ROWS, PACE_S = 2000, 60.0
 SLOTS_A_COMMIT = 1024
 CHILD_S = 400.0
 READY_S, MEMORY_GB = 20.0, 1.2
@@ -152,6 +153,7 @@ def _resume(job: Path, out: Path, rows: int) -> list[Figure]:
         at_most("seconds to the first row judged against all", told["judged_s"], READY_S, "{:.1f}"),
         shown("memory then, all stages on", f"{told['judged_gb']:.2f} GB"),
         shown("CPU seconds until then", f"{told['cpu_s']:.1f}"),
+        shown("rows a second from then on", f"{told['per_s']:,.0f}"),
     ]
 
 
@@ -191,9 +193,13 @@ def _run(job: str, out: str, began: str) -> int:
             told["accepted"] = sum(event.accepted.values())
         if name == "RequestSettled":
             told.setdefault("request_s", now)
-        if name == "SlotCommitted" and "judged_s" not in told:
-            told.update(judged_s=now, judged_gb=_resident_gb(), cpu_s=time.process_time())
-        if {"request_s", "judged_s"} <= told.keys():
+        if name == "SlotCommitted":
+            if "judged_s" not in told:
+                told.update(judged_s=now, judged_gb=_resident_gb(), cpu_s=time.process_time(), judged=0)
+            told["judged"] += 1
+            told["per_s"] = told["judged"] / max(now - told["judged_s"], 1e-9)
+        is_paced = told.get("judged", 0) >= PACE_ROWS or now - told.get("judged_s", now) >= PACE_S
+        if is_paced and "request_s" in told:
             print(json.dumps(told), flush=True)
             os._exit(0)  # all that was looked for is seen; the journal bears it
 

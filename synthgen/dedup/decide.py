@@ -107,8 +107,8 @@ class Deduplicator:
         return self._duplicate is not None and self._accepted.compares_vectors
 
     def accept_vectors(self, vectors: npt.NDArray[np.float16]) -> None:
-        """One part of accepting many rows at once, as the journal has them: much quicker than `accept`. The parts may run
-        in three threads; `settle` after the last of all.
+        """One part of accepting many rows at once, as the journal has them: much quicker than `accept`. The parts may
+        run in three threads; `settle` after the last of all.
 
         Args:
             vectors: In the order of acceptance, shape (n, dimensions).

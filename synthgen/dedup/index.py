@@ -32,7 +32,7 @@ LEAST_RECENT_ROWS = 8192
 _SORTED_RATIO = 32
 _REFIT_GROWTH = 4
 _SAMPLE_ROWS = 16_384
-VERIFY_ROWS, FOLDED_ROWS = 4096, 1024  # at once: float32 rows that stay in the cache
+VERIFY_ROWS, FOLDED_ROWS = 4096, 512  # at once: float32 rows that stay in the cache
 
 Vectors = npt.NDArray[np.float16]
 Places = npt.NDArray[np.int64]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice, takewhile
@@ -24,7 +25,6 @@ from synthgen.engine.events import (
 from synthgen.engine.writer import JournalWriter
 from synthgen.journal import CommittedSlot
 from synthgen.records import Candidate, Decision, Nearest, Reason, Rejection
-
 
 BURST = 64
 # A search of so many rows takes longer than to hand it to a thread, and costs less the more are searched for at once.
@@ -110,20 +110,23 @@ class Committer:
     def _bursts(self, at_most: int) -> Iterator[_Burst]:
         if self._demand.is_ordered:
             if (head := self._demand.head()) is not None:
-                yield self._burst(None, head.label, islice(self._demand.upcoming(), at_most), at_most)
+                yield self._burst(None, self._dedup(head.label), self._demand.upcoming(), at_most)
             return
         for account in list(self._demand.open_classes()) if self._landed else ():
-            turns = range(account.committed, account.committed + at_most)
-            ready = list(takewhile(self._landed.__contains__, ((account.label, ordinal) for ordinal in turns)))
-            if ready:
-                yield self._burst(account, account.label, ready, len(ready))
-                at_most -= len(ready)
+            turns = ((account.label, ordinal) for ordinal in itertools.count(account.committed))
+            burst = self._burst(account, self._dedup(account.label), turns, at_most)
+            at_most -= burst.size
+            yield burst
 
-    def _burst(self, account: ClassDemand | None, label: str, turns: Iterable[tuple[str, int]], size: int) -> _Burst:
-        dedup = self._dedup(label)
-        ready = takewhile(self._landed.__contains__, turns) if dedup.searches else ()
-        items = [item for turn in ready for item in self._landed[turn].items if item.rejection is None]
-        return _Burst(account, size, dedup, items)
+    def _burst(
+        self, account: ClassDemand | None, dedup: Deduplicator, turns: Iterator[tuple[str, int]], at_most: int
+    ) -> _Burst:
+        if account is None and not dedup.searches:
+            return _Burst(account, at_most, dedup, ())
+        ready = list(takewhile(self._landed.__contains__, islice(turns, at_most)))
+        searched = ready if dedup.searches else ()
+        items = [item for turn in searched for item in self._landed[turn].items if item.rejection is None]
+        return _Burst(account, len(ready), dedup, items)
 
     def _commit_burst(self, burst: _Burst) -> int:
         for count in range(burst.size):

@@ -37,7 +37,7 @@ from synthgen.journal import ENCODER_KEY, AcceptedPage, AcceptedVectors, Journal
 from synthgen.records import Candidate, Row
 
 ENCODE_BATCH = 64
-PAGE = 16_384
+PAGE, VECTOR_PAGE = 16_384, 4096  # a few megabytes each
 FIRST_PLACE = (0, -1)
 LABEL_CHECK_KEY = "label_check"
 T = TypeVar("T")
@@ -274,10 +274,10 @@ def accept_vectors(pools: PoolJudge, run_dir: Path, is_over: Callable[[], bool] 
     if not pools.compares_vectors:
         return
     with contextlib.closing(Journal.read(run_dir)) as journal:
-        page = journal.accepted_vectors(after=FIRST_PLACE, limit=PAGE)
+        page = journal.accepted_vectors(after=FIRST_PLACE, limit=VECTOR_PAGE)
         while page is not None and not is_over():
             accept_vector_page(pools, page)
-            page = journal.accepted_vectors(after=page.last, limit=PAGE)
+            page = journal.accepted_vectors(after=page.last, limit=VECTOR_PAGE)
     if not is_over():
         pools.settle_vectors()
 

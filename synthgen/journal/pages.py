@@ -1,7 +1,7 @@
 """Accepted rows page by page, by columns: what a resumed run's pools are filled from.
 
-A page is fetched as one row of the database. Fetched one by one, each of its rows would wait for whatever Python runs in
-another thread.
+A page is fetched as one row of the database. Fetched one by one, each of its rows would wait for whatever Python runs
+in another thread.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import orjson
 
 from synthgen.errors import JournalError
@@ -23,10 +24,10 @@ def texts(db: sqlite3.Connection, after: Place, limit: int) -> AcceptedPage | No
     """The rows behind a place, `limit` of them; None where there is none."""
     sql = _page("position, item, row_id, label, text", "", _arrays("row_id", "label", "text"))
     (found,) = db.execute(sql, (*after, limit)).fetchall()
-    places, order, columns = _in_order([orjson.loads(column) for column in found])
+    last, order, columns = _in_order([orjson.loads(column) for column in found])
     if order is not None:
         columns = [[column[place] for place in order] for column in columns]
-    return AcceptedPage(places[-1], *columns) if places else None
+    return None if last is None else AcceptedPage(last, *columns)
 
 
 def vectors(db: sqlite3.Connection, after: Place, limit: int) -> AcceptedVectors | None:
@@ -39,18 +40,18 @@ def vectors(db: sqlite3.Connection, after: Place, limit: int) -> AcceptedVectors
     arrays = f"{_arrays('label', 'length(vector)')}, CAST(group_concat(vector, '') AS BLOB)"
     sql = _page("position, item, label, vector", " AND vector IS NOT NULL", arrays)
     ((*found, joined),) = db.execute(sql, (*after, limit)).fetchall()
-    places, order, (labels, lengths) = _in_order([orjson.loads(column) for column in found])
-    if not places:
+    last, order, (labels, lengths) = _in_order([orjson.loads(column) for column in found])
+    if last is None:
         return None
     if len(set(lengths)) > 1 or len(joined) != sum(lengths):
         raise JournalError(
-            f"accepted rows up to slot {places[-1][0]} have vectors of different lengths: {sorted(set(lengths))} bytes",
+            f"accepted rows up to slot {last[0]} have vectors of different lengths: {sorted(set(lengths))} bytes",
             hint="`synthgen replay` of the run's folder judges them all anew, without a request",
         )
     if order is not None:
         labels = [labels[place] for place in order]
-        joined = np.frombuffer(joined, dtype=np.uint8).reshape(len(places), -1)[order].tobytes()
-    return AcceptedVectors(places[-1], labels, joined)
+        joined = np.frombuffer(joined, dtype=np.uint8).reshape(len(labels), -1)[order].tobytes()
+    return AcceptedVectors(last, labels, joined)
 
 
 def _arrays(*names: str) -> str:
@@ -64,11 +65,14 @@ def _page(columns: str, also: str, arrays: str) -> str:
     )
 
 
-def _in_order(columns: Sequence[Any]) -> tuple[list[Place], list[int] | None, Sequence[Any]]:
-    """Places in order, how the others must be moved, and the others. SQLite promises no order of what it aggregates, so
-    it is looked at."""
-    positions, items, *others = columns
-    places = list(zip(positions, items, strict=True))
-    if places == (in_order := sorted(places)):
-        return places, None, others
-    return in_order, sorted(range(len(places)), key=places.__getitem__), others
+def _in_order(columns: Sequence[Any]) -> tuple[Place | None, npt.NDArray[np.int64] | None, Sequence[Any]]:
+    """The last place, how rows must be moved where they are out of order, and the other columns. SQLite promises no
+    order of what it aggregates, so it is looked at."""
+    positions, items = (np.array(column, dtype=np.int64) for column in columns[:2])
+    if not len(positions):
+        return None, None, columns[2:]
+    steps, within = np.diff(positions), np.diff(items)
+    if ((steps > 0) | ((steps == 0) & (within > 0))).all():
+        return (int(positions[-1]), int(items[-1])), None, columns[2:]
+    order = np.lexsort((items, positions))
+    return (int(positions[order[-1]]), int(items[order[-1]])), order, columns[2:]

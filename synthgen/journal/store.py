@@ -14,8 +14,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-import orjson
-
 from synthgen.errors import JournalError
 from synthgen.journal import kept, pages, parked, sessions, verdicts
 from synthgen.journal.batches import insert_many

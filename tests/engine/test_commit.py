@@ -6,6 +6,7 @@ import threading
 from typing import Any
 
 import anyio
+import anyio.to_thread
 import pytest
 
 from synthgen.dedup import Deduplicator
@@ -35,6 +36,7 @@ def landed(label: str, ordinal: int) -> Landed:
     return Landed(slot, (Judged(candidate, None),))
 
 
+@pytest.mark.anyio
 async def test_slots_of_a_class_that_is_done_are_dropped() -> None:
     """They would fill the window for ever, and what waits behind them would never be read from the journal again."""
     targets = {"a": 2, "b": 2}
@@ -55,6 +57,7 @@ async def test_slots_of_a_class_that_is_done_are_dropped() -> None:
     assert [(w.label, w.ordinal) for w in sink.written] == [("a", 0), ("b", 0), ("a", 1)]
 
 
+@pytest.mark.anyio
 async def test_others_have_their_turn_while_a_large_pool_is_searched(monkeypatch: pytest.MonkeyPatch) -> None:
     """Requests would wait for it: a search among a million rows takes a tenth of a second. What is called for beside it
     waits, and every row is judged as it would have been."""
@@ -84,8 +87,7 @@ async def test_others_have_their_turn_while_a_large_pool_is_searched(monkeypatch
     with anyio.fail_after(30):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(commit_all)
-            while not began.is_set():
-                await anyio.sleep(0.001)
+            assert await anyio.to_thread.run_sync(began.wait, 20)
             tasks.start_soon(commit_all)
             await anyio.sleep(0.01)
             committer.land(landed("a", 4))

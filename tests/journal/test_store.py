@@ -149,7 +149,9 @@ def test_journal_gives_accepted_rows_by_pages(journal: Journal) -> None:
 def test_vectors_of_different_lengths_are_refused_and_missing_ones_left_out(journal: Journal) -> None:
     """Put one after the other, one of another length would shift all that follow. Who compares them counts them."""
     slots = [committed(0), committed(1), committed(2)]
-    decisions = [slot.decisions[0]._replace(vector=vector) for slot, vector in zip(slots, (b"ab", None, b"cd"), strict=True)]
+    decisions = [
+        slot.decisions[0]._replace(vector=vector) for slot, vector in zip(slots, (b"ab", None, b"cd"), strict=True)
+    ]
     journal.apply([slot._replace(decisions=(own,)) for slot, own in zip(slots, decisions, strict=True)])
     page = journal.accepted_vectors(after=(0, -1), limit=10)
     assert page is not None
