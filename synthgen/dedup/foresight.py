@@ -53,8 +53,8 @@ class Foresight:
         self._near = self._search_vectors(pool, forms, vectors)
 
     def _search_vectors(self, pool: Pool, forms: Sequence[str], vectors: Sequence[Vector | None]) -> _Searched:
-        """For the rows that no cheaper stage turns down by what there is now: such a row is not accepted, so none need be
-        held against it. (Where contrasts are kept, letters may let it pass.)"""
+        """For the rows that no cheaper stage turns down by what there is now: those are not accepted, so none need be
+        held against them. (Where contrasts are kept, letters may let one pass.)"""
         wanted = {
             number: vector
             for number, vector in enumerate(vectors if pool.compares_vectors else ())
