@@ -154,7 +154,7 @@ def measure_index(options: argparse.Namespace) -> None:
     for count in options.rows:
         truth: list[bool] | None = None
         for name, build in INDEXES.items():
-            if name.split(",")[0].split(" ")[0] in options.without or (name.startswith("usearch") and count > 100_000):
+            if name.split(",")[0].split(" ")[0] in options.without:
                 continue
             index = None  # the one before gives its memory back before this one's is measured
             try:

@@ -4,8 +4,8 @@
 
 A short real run makes the folder; the journal's own writer then appends answers, slots and decisions with vectors
 until the number is there. The target is raised, and the same command goes on: seconds to its first request, seconds
-until the first new row is judged against all of them. What each stage of dedup takes alone is looked at in processes of
-their own.
+until the first new row is judged against all of them, and how many it then judges a second. What each stage of dedup
+takes alone is looked at in processes of their own.
 """
 
 from __future__ import annotations
@@ -44,13 +44,14 @@ from synthgen.api import run_async
 from synthgen.dedup import Deduplicator
 from synthgen.encoders import open_encoder
 from synthgen.engine.evaluate import PoolJudge
-from synthgen.engine.pools import PAGE, accept_page, accept_vectors
+from synthgen.engine.pools import PAGE, accept_letters, accept_page, accept_vector_page
 from synthgen.job import DuplicateCheck
 from synthgen.journal import Journal
 from synthgen.journal.entries import CommittedSlot, Write
 from synthgen.records import Candidate, Decision
 
 FIRST_ROWS, MORE_ROWS = 40, 400
+PACED_ROWS, PACE_S = 2000, 60.0  # judged, or seconds at most; ten times as many are asked for
 SLOTS_A_COMMIT = 1024
 CHILD_S = 400.0
 READY_S, MEMORY_GB = 20.0, 1.2
@@ -75,6 +76,8 @@ def main() -> int:
         _make(folder, server.base_url, given.rows, given.encoder, checks)
         job = write_job(folder, server.base_url, rows=given.rows + MORE_ROWS, **checks)
         figures = [*_resume(job, folder / "out", given.rows), *_parts(folder / "out")]
+        job = write_job(folder, server.base_url, rows=given.rows + 10 * PACED_ROWS, **checks)
+        figures.append(_pace(job, folder / "out"))
     return conclude(f"{given.rows:,} rows with vectors, resumed ({given.encoder})", figures)
 
 
@@ -145,7 +148,7 @@ class _Writes:
 
 
 def _resume(job: Path, out: Path, rows: int) -> list[Figure]:
-    told = _child("run", str(job), str(out), str(time.monotonic()))
+    told = _child("run", str(job), str(out), str(time.monotonic()), "1")
     return [
         equal("rows at the start", told["accepted"], rows),
         at_most("seconds to the first request", told["request_s"], READY_S, "{:.1f}"),
@@ -153,6 +156,11 @@ def _resume(job: Path, out: Path, rows: int) -> list[Figure]:
         shown("memory then, all stages on", f"{told['judged_gb']:.2f} GB"),
         shown("CPU seconds until then", f"{told['cpu_s']:.1f}"),
     ]
+
+
+def _pace(job: Path, out: Path) -> Figure:
+    told = _child("run", str(job), str(out), str(time.monotonic()), str(PACED_ROWS))
+    return shown("rows judged a second, once it judges", f"{told['per_s']:,.0f}")
 
 
 def _parts(out: Path) -> list[Figure]:
@@ -181,8 +189,8 @@ def _child(*words: str) -> dict[str, Any]:
     return found
 
 
-def _run(job: str, out: str, began: str) -> int:
-    """The run itself, with a watch that was started before the process was."""
+def _run(job: str, out: str, began: str, until: str) -> int:
+    """The run itself until so many slots are judged, with a watch that was started before the process was."""
     told: dict[str, Any] = {}
 
     def observe(event: Any) -> None:
@@ -191,9 +199,13 @@ def _run(job: str, out: str, began: str) -> int:
             told["accepted"] = sum(event.accepted.values())
         if name == "RequestSettled":
             told.setdefault("request_s", now)
-        if name == "SlotCommitted" and "judged_s" not in told:
-            told.update(judged_s=now, judged_gb=_resident_gb(), cpu_s=time.process_time())
-        if {"request_s", "judged_s"} <= told.keys():
+        if name == "SlotCommitted":
+            if "judged_s" not in told:
+                told.update(judged_s=now, judged_gb=_resident_gb(), cpu_s=time.process_time(), judged=0)
+            told["judged"] += 1
+            told["per_s"] = told["judged"] / max(now - told["judged_s"], 1e-9)
+        is_enough = told.get("judged", 0) >= int(until) or now - told.get("judged_s", now) >= PACE_S
+        if is_enough and "request_s" in told:
             print(json.dumps(told), flush=True)
             os._exit(0)  # all that was looked for is seen; the journal bears it
 
@@ -207,12 +219,11 @@ def _stage(out: str, name: str) -> int:
     began, cpu = time.monotonic(), time.process_time()
     first = journal.accepted_vectors(after=(0, -1), limit=1)
     assert first is not None
-    assert first.vectors[0] is not None
     check = DuplicateCheck.model_validate({"check": "duplicate", **STAGES[name]})
-    pools = PoolJudge(Deduplicator(check, None, len(first.vectors[0]) // 2), None, None)
+    pools = PoolJudge(Deduplicator(check, None, len(first.vectors) // 2), None, None)
     if pools.compares_vectors:
-        reading_s += _all_pages(journal.accepted_vectors, partial(accept_vectors, pools))
-    reading_s += _all_pages(journal.accepted_page, partial(accept_page, pools))
+        reading_s += _all_pages(journal.accepted_vectors, partial(accept_vector_page, pools))
+    reading_s += _all_pages(journal.accepted_page, lambda page: accept_letters(accept_page(pools, page)))
     pools.settle()
     told = {"wall_s": time.monotonic() - began, "cpu_s": time.process_time() - cpu, "read_s": reading_s}
     print(json.dumps({**told, "gb": _resident_gb() - before, "peak_gb": _peak_gb()}))

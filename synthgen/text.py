@@ -24,6 +24,9 @@ _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe00-\u
 _PUNCTUATION = re.compile(
     r"""[!?;"()\[\]{}<>…¡¿*_~|\\/、。，！？；：「」.,:\-](?:(?<![.,:\-])|(?<=[.,:])(?:(?!\d)|(?<!\d.))|(?<=-)(?!\w))"""
 )
+# What `str.split` parts words at, as a space.
+_BLANKS = b"\t\n\v\f\r\x1c\x1d\x1e\x1f"
+_SPACES = bytes.maketrans(_BLANKS, b" " * len(_BLANKS))
 
 
 def straighten(text: str) -> str:
@@ -63,8 +66,10 @@ def _normalised(texts: list[str]) -> Iterator[str]:
         yield from map(normalise, texts)
         return
     folded = block.lower()
-    bare = " ".join(_bare(folded).split()).split(_BETWEEN)
-    for form, before in zip(bare, folded.split(_BETWEEN), strict=True):
+    bare = _bare(folded.encode().translate(_SPACES).decode())
+    while "  " in bare:  # as joining what was split, at a tenth of the time
+        bare = bare.replace("  ", " ")
+    for form, before in zip(bare.split(_BETWEEN), folded.split(_BETWEEN), strict=True):
         yield form.strip(" ") or before.strip()
 
 

@@ -14,9 +14,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from synthgen.dedup.fold import SCAN_ERROR, as_unit
 from synthgen.dedup.grams import GramOrder, Profiles
-from synthgen.dedup.index import VectorIndex, cosine
+from synthgen.dedup.index import Neighbour, VectorIndex
 from synthgen.dedup.lexical import LexicalIndex, Overlap
 
 Vectors = npt.NDArray[np.float16]
@@ -99,6 +98,10 @@ class _Pool:
     def among(self, profiles: Profiles) -> list[Sequence[Overlap]]:
         """For each row of a batch, the earlier ones of it that are near by letters."""
         return [] if self._lexical is None else self._lexical.among(profiles)
+
+    def near_among(self, vectors: Vectors) -> list[list[Neighbour]]:
+        """The same by vector."""
+        return [] if self._near is None else self._near.among(vectors)
 
     def by_vector(self, vectors: Vectors) -> list[Found | None]:
         if self._near is None:
@@ -211,15 +214,12 @@ class Cascade:
 
     def _near_pairs(self, places: list[int], vectors: Vectors) -> dict[int, list[tuple[int, float]]]:
         """For each row of a batch, the earlier ones of it that are near, with the cosine that decides."""
-        pairs: dict[int, list[tuple[int, float]]] = {}
-        if self._near_floor is None:
-            return pairs
-        unit = as_unit(vectors).astype(np.float32)
-        for i, j in np.argwhere(np.tril(unit @ unit.T, -1) >= max(self._near_floor - SCAN_ERROR, 1e-6)).tolist():
-            similarity = cosine(vectors[i], vectors[j])
-            if similarity >= self._near_floor:
-                pairs.setdefault(places[i], []).append((places[j], similarity))
-        return pairs
+        among = self._kept.near_among(vectors)
+        return {
+            places[one]: [(places[other], similarity) for other, similarity in found]
+            for one, found in enumerate(among)
+            if found
+        }
 
     def _alike(self, looked: Looked) -> dict[int, Sequence[Overlap]]:
         """For each row of a batch, the earlier ones of it that are near by letters."""

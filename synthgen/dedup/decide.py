@@ -107,8 +107,8 @@ class Deduplicator:
         return self._duplicate is not None and self._accepted.compares_vectors
 
     def accept_vectors(self, vectors: npt.NDArray[np.float16]) -> None:
-        """One half of accepting many rows at once, as the journal has them: much quicker than `accept`. The halves may
-        run in two threads; `settle` after the last of both.
+        """One part of accepting many rows at once, as the journal has them: much quicker than `accept`. The parts may
+        run in three threads; `settle` after the last of all.
 
         Args:
             vectors: In the order of acceptance, shape (n, dimensions).
@@ -120,11 +120,18 @@ class Deduplicator:
         """Make them ready, in the thread that accepted them."""
         self._accepted.settle_vectors()
 
-    def accept_texts(self, rows: PoolRows) -> None:
-        """The other half: rows in the same order."""
-        if self._duplicate is not None:
-            self._foresight = None
-            self._accepted.load_texts(rows, normalise_all(rows.texts))
+    def accept_texts(self, rows: PoolRows) -> list[str]:
+        """Another part: rows in the same order. What it gives back is the third one's."""
+        if self._duplicate is None:
+            return []
+        self._foresight = None
+        forms = normalise_all(rows.texts)
+        self._accepted.load_texts(rows, forms)
+        return forms
+
+    def accept_letters(self, forms: Sequence[str]) -> None:
+        """The third part: what `accept_texts` gave back, in the same order."""
+        self._accepted.load_letters(forms)
 
     def settle(self) -> None:
         """Make ready what was accepted, rather than when the next row is judged."""
@@ -172,17 +179,26 @@ class Deduplicator:
         return Verdict(None, nearest, contrast)
 
     @property
-    def compares_letters(self) -> bool:
+    def searches(self) -> bool:
         """Whether `foresee` saves anything."""
-        return self._duplicate is not None and self._accepted.stages.lexical is not None
+        return self._duplicate is not None and (self._accepted.stages.lexical is not None or self.compares_vectors)
 
-    def foresee(self, candidates: Sequence[Candidate]) -> None:
-        """Search by letters for candidates that are about to be judged among the accepted rows, in this order.
+    @property
+    def accepted_rows(self) -> int:
+        """How many rows there are to search."""
+        return len(self._accepted)
+
+    def foresee(self, candidates: Sequence[Candidate], vectors: Sequence[Vector | None] = ()) -> None:
+        """Search for candidates that are about to be judged among the accepted rows, in this order.
 
         Decides nothing: what comes in another order, or is not among them, is searched for when it comes.
+
+        Args:
+            candidates: Whom.
+            vectors: One for each, or none at all; letters alone are searched by then.
         """
         forms = [normalise(candidate.text) for candidate in candidates]
-        self._foresight = Foresight(self._accepted, [candidate.id for candidate in candidates], forms)
+        self._foresight = Foresight(self._accepted, [candidate.id for candidate in candidates], forms, vectors)
 
     def judge_accepted(self, candidate: Candidate, vector: Vector | None) -> Verdict:
         """All stages against everything accepted so far."""
@@ -192,12 +208,13 @@ class Deduplicator:
         form = normalise(candidate.text)
         if (found := pool.exact(form)) is not None:
             return Verdict(_rejection(pool, found, "exact", 1.0, candidate, _repeats))
-        foreseen = self._foresight.matches(candidate.id) if self._foresight is not None else None
+        foreseen = self._foresight.lexical(candidate.id) if self._foresight is not None else None
         matches = pool.lexical_each(pool.profiles([form]), 1)[0] if foreseen is None else foreseen
         lexical = self._first(pool, matches, "lexical", pool.stages.lexical, candidate, _repeats)
         if lexical.rejection is not None:
             return lexical
-        matches = pool.near(vector)
+        foreseen = self._foresight.near(candidate.id) if self._foresight is not None else None
+        matches = pool.near(vector) if foreseen is None else foreseen
         near = self._first(pool, matches, "near", pool.stages.cosine, candidate, _repeats)
         return near._replace(nearest=_nearest(pool, matches), contrast=lexical.contrast or near.contrast)
 

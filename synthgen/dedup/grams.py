@@ -21,7 +21,7 @@ SKETCH_WORDS = 4
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 _CHARACTER_BITS = 21
 _EMPTY = "  \U0010ffff"  # an empty text is one gram, two spaces, which no other text in normal form has
-_MOST_CHARACTERS = 1 << 20  # at once: 40 bytes each
+_MOST_CHARACTERS = 1 << 17  # at once: 40 bytes each, and more would leave the cache
 _SHIFT, _OFFSET = 34, 1 << 33
 
 Words = npt.NDArray[np.uint64]
@@ -180,7 +180,7 @@ def _codes(signs: Signs, begins: Integers) -> Integers:
 
 
 def _parts(forms: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Runs of texts of at most about a million characters, so that long texts do not need gigabytes."""
+    """Runs of texts of at most about so many characters."""
     start = room = 0
     for place, form in enumerate(forms):
         room += len(form) + 2

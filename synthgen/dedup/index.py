@@ -32,7 +32,7 @@ LEAST_RECENT_ROWS = 8192
 _SORTED_RATIO = 32
 _REFIT_GROWTH = 4
 _SAMPLE_ROWS = 16_384
-VERIFY_ROWS, FOLDED_ROWS = 4096, 1024  # at once: float32 rows that stay in the cache
+VERIFY_ROWS, FOLDED_ROWS = 4096, 512  # at once: float32 rows that stay in the cache
 
 Vectors = npt.NDArray[np.float16]
 Places = npt.NDArray[np.int64]
@@ -110,7 +110,21 @@ class VectorIndex:
 
     def close(self, vector: Vectors) -> list[Neighbour]:
         """All vectors at or above the threshold, the nearest first and the earliest of equals."""
-        return self._search(vector[None, :], only_nearest=False)[0]
+        return self.close_each(vector[None, :])[0]
+
+    def close_each(self, vectors: Vectors) -> list[list[Neighbour]]:
+        """As `close`, for each of a batch."""
+        return self._search(vectors, only_nearest=False)
+
+    def among(self, vectors: Vectors) -> list[list[Neighbour]]:
+        """For each of a batch, those before it in the batch at or above the threshold."""
+        found: list[list[Neighbour]] = [[] for _ in vectors]
+        unit = as_short_unit(vectors)
+        for one, other in np.argwhere(np.tril(unit @ unit.T, -1) >= self._at_least - SCAN_ERROR).tolist():
+            similarity = cosine(vectors[one], vectors[other])
+            if similarity >= self._at_least:
+                found[one].append(Neighbour(other, similarity))
+        return found
 
     def vectors(self, places: Places) -> Vectors:
         """The vectors at `places`, shape (n, dimensions)."""

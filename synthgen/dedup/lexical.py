@@ -18,7 +18,7 @@ from synthgen.dedup.grams import SKETCH_WORDS, GramOrder, Integers, Profiles, Wo
 from synthgen.dedup.postings import Lists, Pairs, probes_of, some_probes
 from synthgen.dedup.prefixes import Plans, prefixes
 
-RECENT_ROWS, LISTED_ROWS = 1024, 65_536
+RECENT_ROWS, LISTED_ROWS = 1024, 131_072
 # A word of 64 bits says of two short texts that they are unlike; all its bits are even odds where they are longer.
 LONG_TEXT_GRAMS = 96
 _SCAN_ROWS = 64

@@ -125,17 +125,23 @@ class Pool:
         if vectors is not None:
             self.load_vectors(vectors)
         self.load_texts(rows, forms)
-        self._check_vectors()
+        self.load_letters(forms)
+        self._check_loaded()
 
     def load_vectors(self, vectors: npt.NDArray[np.float16]) -> None:
         """The vectors of rows that `load_texts` is told of, in their order; neither waits for the other: they may be
-        called in two threads, and so may `settle_vectors`. `settle` comes after both."""
+        called in two threads, and so may `settle_vectors`. `settle` comes after all of them."""
         if self._vectors is not None and len(vectors):
             self._vectors.load(vectors)
 
     def load_texts(self, rows: PoolRows, forms: Sequence[str]) -> None:
-        """As `add_all`, of rows whose vectors are loaded apart."""
-        self._add_texts(rows, forms)
+        """As `add_all`, of rows whose vectors and letters are loaded apart."""
+        for place, form in enumerate(forms, len(self._rows)):
+            self._by_form.setdefault(_digest(form), place)
+        self._rows.extend(rows)
+
+    def load_letters(self, forms: Sequence[str]) -> None:
+        """The grams of such rows, in their order; in a third thread, where there are three."""
         if self._lexical is not None and forms:
             self._lexical.load(self._lexical.profiles(forms))
 
@@ -148,9 +154,9 @@ class Pool:
         """Make ready what was added, rather than at the next search.
 
         Raises:
-            ValueError: The pool compares vectors and not every row has one.
+            ValueError: The pool compares vectors or letters and not every row has them.
         """
-        self._check_vectors()
+        self._check_loaded()
         self.settle_vectors()
         if self._lexical is not None:
             self._lexical.settle()
@@ -160,14 +166,10 @@ class Pool:
         """Whether rows must have one."""
         return self._vectors is not None
 
-    def _check_vectors(self) -> None:
-        if self._vectors is not None and len(self._vectors) != len(self._rows):
-            raise ValueError(f"{len(self._rows)} rows and {len(self._vectors)} vectors, and this pool compares vectors")
-
-    def _add_texts(self, rows: PoolRows, forms: Sequence[str]) -> None:
-        for place, form in enumerate(forms, len(self._rows)):
-            self._by_form.setdefault(_digest(form), place)
-        self._rows.extend(rows)
+    def _check_loaded(self) -> None:
+        for index, what in ((self._vectors, "vectors"), (self._lexical, "letters")):
+            if index is not None and len(index) != len(self._rows):
+                raise ValueError(f"{len(self._rows)} rows and {what} of {len(index)}, and this pool compares {what}")
 
     def profiles(self, forms: Sequence[str]) -> Profiles | None:
         """The grams of texts, where they count."""
@@ -194,12 +196,21 @@ class Pool:
 
     def near(self, vector: Vector | None) -> list[Match]:
         """Rows by cosine, the nearest first and the earliest of equals, from a little below the threshold on."""
-        if self._vectors is None or vector is None:
-            return []
+        return [] if self._vectors is None or vector is None else self.near_each(vector[None, :])[0]
+
+    def near_each(self, vectors: npt.NDArray[np.float16]) -> list[list[Match]]:
+        """As `near`, for each of a batch: much quicker."""
+        if self._vectors is None:
+            return [[] for _ in vectors]
         if self.stages.finds_all:
-            return [Match(*neighbour) for neighbour in self._vectors.close(vector)]
-        nearest = self._vectors.nearest(vector)
-        return [] if nearest is None else [Match(*nearest)]
+            return [[Match(*neighbour) for neighbour in found] for found in self._vectors.close_each(vectors)]
+        return [[] if nearest is None else [Match(*nearest)] for nearest in self._vectors.nearest_each(vectors)]
+
+    def near_among(self, vectors: npt.NDArray[np.float16]) -> list[list[Match]]:
+        """For each of a batch, those before it among them, by their number, likewise; all of them."""
+        if self._vectors is None:
+            return [[] for _ in vectors]
+        return [[Match(*neighbour) for neighbour in found] for found in self._vectors.among(vectors)]
 
     def row(self, place: int) -> PoolRow:
         return self._rows[place]

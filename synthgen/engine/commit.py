@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice, takewhile
-from typing import Any
+from typing import Any, NamedTuple
+
+import anyio
+import anyio.to_thread
 
 from synthgen.dedup import Deduplicator
 from synthgen.engine.demand import ClassDemand, Demand
@@ -21,6 +25,36 @@ from synthgen.engine.events import (
 from synthgen.engine.writer import JournalWriter
 from synthgen.journal import CommittedSlot
 from synthgen.records import Candidate, Decision, Nearest, Reason, Rejection
+
+BURST = 64
+# A search of so many rows takes longer than to hand it to a thread, and costs less the more are searched for at once.
+LARGE_POOL_ROWS, LARGE_BURST = 20_000, 256
+
+
+class _Burst(NamedTuple):
+    """Slots that are judged one after the other.
+
+    Attributes:
+        account: Whose; None where all classes stand in one order.
+        size: How many at most.
+        dedup: What their items are judged by.
+        items: Those of them to be searched for.
+    """
+
+    account: ClassDemand | None
+    size: int
+    dedup: Deduplicator
+    items: Sequence[Judged]
+
+    @property
+    def is_large(self) -> bool:
+        """Whether others should have their turn meanwhile."""
+        return bool(self.items) and self.dedup.accepted_rows >= LARGE_POOL_ROWS
+
+    def search(self) -> None:
+        """Look for all of them at once."""
+        if len(self.items) > 1:
+            self.dedup.foresee([item.candidate for item in self.items], [item.vector for item in self.items])
 
 
 class Committer:
@@ -46,6 +80,7 @@ class Committer:
         self._demand, self._dedup, self._writer, self._observe = demand, dedup, writer, observe
         self._pass_on = pass_on
         self._landed: dict[tuple[str, int], Landed] = {}
+        self._turn = anyio.Lock(fast_acquire=True)
 
     @property
     def waiting(self) -> int:
@@ -57,45 +92,52 @@ class Committer:
         if self._demand.classes[landed.slot.label].is_open:
             self._landed[landed.slot.label, landed.slot.ordinal] = landed
 
-    def commit_ready(self, *, at_most: int = 64) -> int:
-        """Judge the slots whose turn has come, up to `at_most`; how many there were."""
-        if not self._demand.is_ordered:
-            return self._commit_each_class(at_most)
-        head = self._demand.head()
-        if head is None:
-            return 0
-        self._foresee(head.label, islice(self._demand.upcoming(), at_most))
-        for count in range(at_most):
-            account = self._demand.head()
-            landed = self._landed.pop((account.label, account.committed), None) if account else None
-            if account is None or landed is None:
+    async def commit_ready(self) -> int:
+        """Judge the slots whose turn has come, some of them; how many there were.
+
+        Large pools are searched in another thread. Nothing of the pools changes meanwhile, and what lands waits for the
+        next call.
+        """
+        async with self._turn:
+            bursts = list(self._bursts(BURST))
+            if any(burst.is_large for burst in bursts):
+                bursts = list(self._bursts(LARGE_BURST))
+                await anyio.to_thread.run_sync(_search_all, bursts)
+            else:
+                _search_all(bursts)
+            return sum([self._commit_burst(burst) for burst in bursts])
+
+    def _bursts(self, at_most: int) -> Iterator[_Burst]:
+        if self._demand.is_ordered:
+            if (head := self._demand.head()) is not None:
+                yield self._burst(None, self._dedup(head.label), self._demand.upcoming(), at_most)
+            return
+        for account in list(self._demand.open_classes()) if self._landed else ():
+            turns = ((account.label, ordinal) for ordinal in itertools.count(account.committed))
+            burst = self._burst(account, self._dedup(account.label), turns, at_most)
+            at_most -= burst.size
+            yield burst
+
+    def _burst(
+        self, account: ClassDemand | None, dedup: Deduplicator, turns: Iterator[tuple[str, int]], at_most: int
+    ) -> _Burst:
+        if account is None and not dedup.searches:
+            return _Burst(account, at_most, dedup, ())
+        ready = list(takewhile(self._landed.__contains__, islice(turns, at_most)))
+        searched = ready if dedup.searches else ()
+        items = [item for turn in searched for item in self._landed[turn].items if item.rejection is None]
+        return _Burst(account, len(ready), dedup, items)
+
+    def _commit_burst(self, burst: _Burst) -> int:
+        for count in range(burst.size):
+            account = self._demand.head() if burst.account is None else burst.account
+            if account is None or not account.is_open:
+                return count
+            landed = self._landed.pop((account.label, account.committed), None)
+            if landed is None:
                 return count
             self._commit(account, landed)
-        return at_most
-
-    def _commit_each_class(self, at_most: int) -> int:
-        """Judge each class's slots in their order, whatever the others do."""
-        count = 0
-        for account in list(self._demand.open_classes()) if self._landed else ():
-            turns = range(account.committed, account.committed + at_most - count)
-            self._foresee(account.label, ((account.label, ordinal) for ordinal in turns))
-            while count < at_most and account.is_open:
-                landed = self._landed.pop((account.label, account.committed), None)
-                if landed is None:
-                    break
-                self._commit(account, landed)
-                count += 1
-        return count
-
-    def _foresee(self, label: str, turns: Iterable[tuple[str, int]]) -> None:
-        """Have the items of the slots that will be judged now, a class's first, searched for at once."""
-        dedup = self._dedup(label)
-        if not dedup.compares_letters:
-            return
-        ready = takewhile(self._landed.__contains__, turns)
-        candidates = [item.candidate for turn in ready for item in self._landed[turn].items if item.rejection is None]
-        if len(candidates) > 1:
-            dedup.foresee(candidates)
+        return burst.size
 
     def close_dry(self) -> None:
         """Give up the classes for which the stage before brings no more rows, once all it brought are judged."""
@@ -156,6 +198,11 @@ class Committer:
     def _tell_starved(self, account: ClassDemand) -> None:
         recent = account.recent
         self._observe(ClassStarved(account.label, account.accepted, account.target, len(recent), sum(recent)))
+
+
+def _search_all(bursts: Iterable[_Burst]) -> None:
+    for burst in bursts:
+        burst.search()
 
 
 def judge_among_accepted(

@@ -207,7 +207,7 @@ class Lane:
     async def _commit_until_done(self, is_over: Callable[[], bool]) -> None:
         assert self._committer is not None
         while not self._stop.is_set:
-            if self._committer.commit_ready():
+            if await self._committer.commit_ready():
                 self._changed.notify()
                 await anyio.lowlevel.checkpoint()
                 continue
@@ -216,9 +216,9 @@ class Lane:
                 return
             await self._changed.wait()
 
-    def commit_rest(self) -> None:
+    async def commit_rest(self) -> None:
         """Judge what still came while the run was ending."""
-        while self._committer is not None and self._committer.commit_ready():
+        while self._committer is not None and await self._committer.commit_ready():
             pass
 
     def is_stuck(self) -> bool:

@@ -7,7 +7,9 @@ nothing again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+import contextlib
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import compress
@@ -31,14 +33,14 @@ from synthgen.engine.writer import JournalWriter
 from synthgen.errors import JobError
 from synthgen.identity import content_id
 from synthgen.job import ChangeCheck, DuplicateCheck, LabelCheck, LeakageCheck
-from synthgen.journal import ENCODER_KEY, AcceptedPage, AcceptedVectors, StoredRow, VectorEntry
+from synthgen.journal import ENCODER_KEY, AcceptedPage, AcceptedVectors, Journal, StoredRow, VectorEntry
 from synthgen.records import Candidate, Row
 
 ENCODE_BATCH = 64
-PAGE = 16_384
+PAGE, VECTOR_PAGE = 16_384, 4096  # a few megabytes each
+FIRST_PLACE = (0, -1)
 LABEL_CHECK_KEY = "label_check"
 T = TypeVar("T")
-P = TypeVar("P", AcceptedPage, AcceptedVectors)
 Vectors = npt.NDArray[np.float16]
 
 
@@ -107,33 +109,37 @@ class PoolBuilder:
     async def _accept_stored(self, pools: PoolJudge) -> None:
         """Compare later rows with those of earlier sessions too, as if each had been accepted in its turn.
 
-        Their vectors come first, and are sorted in a thread of their own while texts are read and their letters listed:
-        most of both is numpy's work, which two threads do at once.
+        Vectors are read and sorted in one thread, texts in a second, their letters listed in a third: most of it is
+        SQLite's and numpy's work, which threads do at once.
         """
-        journal, loop = self._writer.journal, asyncio.get_running_loop()
-        aside = ThreadPoolExecutor(max_workers=1, thread_name_prefix="vectors")
+        journal, is_over = self._writer.journal, threading.Event()
+        threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="stored")
         try:
-            if pools.compares_vectors:
-                vectors = partial(journal.accepted_vectors, limit=PAGE)
-                await self._take(vectors, lambda page: loop.run_in_executor(aside, accept_vectors, pools, page))
-            settling = loop.run_in_executor(aside, pools.settle_vectors)
-            texts = partial(journal.accepted_page, limit=PAGE)
-            await self._take(texts, lambda page: loop.run_in_executor(self._room.thread, accept_page, pools, page))
-            await settling
+            vectors = asyncio.get_running_loop().run_in_executor(
+                threads, accept_vectors, pools, journal.path.parent, is_over.is_set
+            )
+            await self._accept_texts(pools, threads)
+            await vectors
         finally:
-            aside.shutdown(wait=False, cancel_futures=True)
+            is_over.set()
+            threads.shutdown(wait=False, cancel_futures=True)
         await self._blocking(pools.settle)
 
-    async def _take(self, read: Callable[..., P | None], take: Callable[[P], Awaitable[None]]) -> None:
-        """All pages; the next one is read while one is taken in."""
-        page = await self._writer.call(lambda: read(after=(0, -1)))
+    async def _accept_texts(self, pools: PoolJudge, threads: ThreadPoolExecutor) -> None:
+        """All pages; the next one is read while one is taken in, and the letters of the one before are listed."""
+        loop, read = asyncio.get_running_loop(), partial(self._writer.journal.accepted_page, limit=PAGE)
+        listing = loop.run_in_executor(threads, accept_letters, [])
+        page = await self._writer.call(partial(read, after=FIRST_PLACE))
         while page is not None:
             reading = asyncio.ensure_future(self._writer.call(partial(read, after=page.last)))
             try:
-                await take(page)
+                forms = await self._blocking(partial(accept_page, pools, page))
+                await listing
+                listing = loop.run_in_executor(threads, accept_letters, forms)
                 page = await reading
             finally:
                 reading.cancel()
+        await listing
 
     def _open_encoder(self) -> Encoder:
         return self._room.open(self._blueprint.job.encoder)
@@ -245,26 +251,56 @@ def make_label_judge(
     return LabelJudge.of_model(model, names, [row.text for row in rows], labels, config=check)
 
 
-def accept_page(pools: PoolJudge, page: AcceptedPage) -> None:
-    """Compare the texts of later rows with these too."""
-    for label, is_wanted in _by_dedup(pools, page.labels):
-        columns = (tuple(compress(column, is_wanted)) for column in (page.ids, page.labels, page.texts))
-        pools.accepted(label).accept_texts(PoolRows(*columns))
+def accept_page(pools: PoolJudge, page: AcceptedPage) -> list[tuple[Deduplicator, list[str]]]:
+    """Compare the texts of later rows with these too; what `accept_letters` takes then."""
+    columns = page.ids, page.labels, page.texts
+    return [
+        (dedup, dedup.accept_texts(PoolRows(*(_chosen(column, is_wanted) for column in columns))))
+        for dedup, is_wanted in _by_dedup(pools, page.labels)
+    ]
 
 
-def accept_vectors(pools: PoolJudge, page: AcceptedVectors) -> None:
-    """Compare the vectors of later rows with these too."""
-    for label, is_wanted in _by_dedup(pools, page.labels):
-        stored = [vector for vector in compress(page.vectors, is_wanted) if vector is not None]
-        if stored:
-            stacked = np.frombuffer(b"".join(stored), dtype=np.float16).reshape(len(stored), -1)
-            pools.accepted(label).accept_vectors(stacked)
+def accept_letters(forms: Iterable[tuple[Deduplicator, Sequence[str]]]) -> None:
+    """The letters of such texts too."""
+    for dedup, own in forms:
+        dedup.accept_letters(own)
 
 
-def _by_dedup(pools: PoolJudge, labels: Sequence[str]) -> Iterator[tuple[str, list[bool]]]:
-    """Which rows of a page go to whom; named by a class."""
-    for label in dict.fromkeys(labels) if pools.apart is not None else labels[:1]:
-        yield label, [pools.apart is None or label == other for other in labels]
+def accept_vectors(pools: PoolJudge, run_dir: Path, is_over: Callable[[], bool] = lambda: False) -> None:
+    """Compare the vectors of later rows with those of the journal in `run_dir` too, until it is over.
+
+    From a connection of its own: it need not wait for what else is read.
+    """
+    if not pools.compares_vectors:
+        return
+    with contextlib.closing(Journal.read(run_dir)) as journal:
+        page = journal.accepted_vectors(after=FIRST_PLACE, limit=VECTOR_PAGE)
+        while page is not None and not is_over():
+            accept_vector_page(pools, page)
+            page = journal.accepted_vectors(after=page.last, limit=VECTOR_PAGE)
+    if not is_over():
+        pools.settle_vectors()
+
+
+def accept_vector_page(pools: PoolJudge, page: AcceptedVectors) -> None:
+    """As `accept_page`, of vectors."""
+    stacked = np.frombuffer(page.vectors, dtype=np.float16).reshape(len(page.labels), -1)
+    for dedup, is_wanted in _by_dedup(pools, page.labels):
+        dedup.accept_vectors(stacked if is_wanted is None else stacked[is_wanted])
+
+
+def _by_dedup(pools: PoolJudge, labels: Sequence[str]) -> Iterator[tuple[Deduplicator, list[bool] | None]]:
+    """Who holds the rows of a page, and which of them; None for all."""
+    if pools.apart is None:
+        yield pools.dedup, None
+        return
+    for label in dict.fromkeys(labels):
+        yield pools.accepted(label), [label == other for other in labels]
+
+
+def _chosen(column: Sequence[T], is_wanted: Sequence[bool] | None) -> Sequence[T]:
+    """Some of a column; all of it for None."""
+    return column if is_wanted is None else list(compress(column, is_wanted))
 
 
 def vectors_by_label(blueprint: Blueprint, train_vectors: Vectors) -> dict[str, npt.NDArray[np.float32]]:

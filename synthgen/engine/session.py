@@ -222,7 +222,7 @@ class Session:
         while dispatcher is not None and dispatcher.in_flight:
             await self._changed.wait()
         for lane in self.lanes:
-            lane.commit_rest()
+            await lane.commit_rest()
 
     async def _watch_deadline(self) -> None:
         """Stop asking so early that a slow answer still comes in time."""

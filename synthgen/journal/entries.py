@@ -134,17 +134,17 @@ class AcceptedPage(NamedTuple):
 
 
 class AcceptedVectors(NamedTuple):
-    """The vectors of such rows.
+    """The vectors of such rows, of those that have one.
 
     Attributes:
         last: Position and item of the last of them.
         labels: Their classes.
-        vectors: Stored float16 values; None where a row has none.
+        vectors: Stored float16 values, one vector after the other, all of one length.
     """
 
     last: tuple[int, int]
     labels: Sequence[str]
-    vectors: Sequence[bytes | None]
+    vectors: bytes
 
 
 @dataclass(frozen=True, slots=True)

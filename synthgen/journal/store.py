@@ -14,10 +14,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-import orjson
-
 from synthgen.errors import JournalError
-from synthgen.journal import kept, parked, sessions, verdicts
+from synthgen.journal import kept, pages, parked, sessions, verdicts
 from synthgen.journal.batches import insert_many
 from synthgen.journal.entries import (
     AcceptedMark,
@@ -50,14 +48,6 @@ _ROWS = (
     " JOIN completions c ON c.label = s.label AND c.ordinal = s.ordinal AND c.step ="
     " (SELECT max(step) FROM completions l WHERE l.label = s.label AND l.ordinal = s.ordinal)"
 )
-
-
-def _accepted(columns: str) -> str:
-    """Accepted rows behind a place, some of them."""
-    return (
-        f"SELECT {columns} FROM decisions"
-        " WHERE reason IS NULL AND (position, item) > (?, ?) ORDER BY position, item LIMIT ?"
-    )
 
 
 class Journal:
@@ -408,27 +398,17 @@ class Journal:
             after: Position and item of the last row of the page before; `(0, -1)` for the first page.
             limit: Rows at most.
         """
-        names = ("position", "item", "row_id", "label", "text")
-        arrays = ", ".join(f"json_group_array({name})" for name in names)
         with _translated(self.path):
-            # As one row of JSON: fetched one by one, each of them waits for whatever Python runs in another thread.
-            (found,) = self._db.execute(
-                f"SELECT {arrays} FROM ({_accepted(', '.join(names))})", (*after, limit)
-            ).fetchall()
-        positions, items, *columns = map(orjson.loads, found)
-        places = list(zip(positions, items, strict=True))
-        if not places:
-            return None
-        if places != (in_order := sorted(places)):  # nothing that SQLite promises
-            order = sorted(range(len(places)), key=places.__getitem__)
-            columns = [[column[place] for place in order] for column in columns]
-        return AcceptedPage(in_order[-1], *columns)
+            return pages.texts(self._db, after, limit)
 
     def accepted_vectors(self, *, after: tuple[int, int], limit: int) -> AcceptedVectors | None:
-        """The vectors of such rows, likewise."""
+        """The vectors of such rows, likewise, but for rows that have none.
+
+        Raises:
+            JournalError: They are not all of one length.
+        """
         with _translated(self.path):
-            rows = self._db.execute(_accepted("position, item, label, vector"), (*after, limit)).fetchall()
-        return AcceptedVectors(rows[-1][:2], *list(zip(*rows, strict=True))[2:]) if rows else None
+            return pages.vectors(self._db, after, limit)
 
     def row(self, position: int, item: int) -> StoredRow | None:
         """One item by its place, or None where there is none."""

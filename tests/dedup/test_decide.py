@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from synthgen.dedup import Deduplicator, PoolRows, Verdict
 from synthgen.dedup.index import cosine
-from synthgen.dedup.pool import BORDERLINE
+from synthgen.dedup.pool import BORDERLINE, Pool
 from synthgen.job import DuplicateCheck, LeakageCheck
 from synthgen.records import Candidate, Reason, Row
 from synthgen.text import char_ngrams, jaccard, normalise
@@ -148,27 +148,28 @@ def test_rows_of_earlier_sessions_count_as_if_accepted_in_turn(seed: int, split:
     for row, vector in zip(rows[:split], vectors[:split], strict=True):
         one_by_one.accept(row, vector)
     ids, labels, texts = ([getattr(row, name) for row in rows[:split]] for name in ("id", "label", "text"))
-    at_once.accept_texts(PoolRows(ids, labels, texts))
+    at_once.accept_letters(at_once.accept_texts(PoolRows(ids, labels, texts)))
     at_once.accept_vectors(vectors[:split])
     at_once.settle()
     for row, vector in zip(rows[split:], vectors[split:], strict=True):
         assert one_by_one.judge_accepted(row, vector) == at_once.judge_accepted(row, vector)
 
 
-def test_vectors_of_earlier_rows_may_come_before_their_texts() -> None:
-    """Each half in its own pages and at its own time: the same verdicts as of both together."""
+def test_parts_of_earlier_rows_may_come_at_different_times() -> None:
+    """Each part in its own pages and at its own time: the same verdicts as of all together."""
     vectors = vectors_of(3, 30)
     rows = [candidate(f"r{i}", f"text {i}") for i in range(30)]
     columns = PoolRows(*([getattr(row, name) for row in rows[:20]] for name in ("id", "label", "text")))
     together, apart = (Deduplicator(DuplicateCheck(check="duplicate"), None, DIMENSIONS) for _ in range(2))
-    together.accept_texts(columns)
+    together.accept_letters(together.accept_texts(columns))
     together.accept_vectors(vectors[:20])
     together.settle()
     apart.accept_vectors(vectors[:12])
     apart.accept_vectors(vectors[12:20])
     apart.settle_vectors()
-    for part in (slice(0, 5), slice(5, 20)):
-        apart.accept_texts(PoolRows(*(column[part] for column in columns)))
+    parts = [PoolRows(*(column[part] for column in columns)) for part in (slice(0, 5), slice(5, 20))]
+    for forms in [apart.accept_texts(part) for part in parts]:
+        apart.accept_letters(forms)
     apart.settle()
     for row, vector in zip(rows[20:], vectors[20:], strict=True):
         assert together.judge_accepted(row, vector) == apart.judge_accepted(row, vector)
@@ -307,7 +308,7 @@ def test_deduplicator_refuses_a_row_without_a_vector_where_vectors_count() -> No
     dedup = Deduplicator(DuplicateCheck(check="duplicate"), None, DIMENSIONS)
     with pytest.raises(ValueError, match="r1"):
         dedup.accept(candidate("r1", "text"), None)
-    dedup.accept_texts(PoolRows(["r1"], ["a"], ["text"]))
+    dedup.accept_letters(dedup.accept_texts(PoolRows(["r1"], ["a"], ["text"])))
     with pytest.raises(ValueError, match="vectors"):
         dedup.settle()
 
@@ -316,24 +317,46 @@ def test_deduplicator_refuses_a_row_without_a_vector_where_vectors_count() -> No
     seed=st.integers(0, 10_000),
     bursts=st.lists(st.integers(1, 9), min_size=1, max_size=6),
     contrast=st.sampled_from([None, "keep"]),
+    lexical=st.sampled_from([None, 0.6]),
+    has_vectors=st.booleans(),
     is_in_order=st.booleans(),
 )
 @settings(deadline=None)
-def test_foresight_decides_nothing(seed: int, bursts: list[int], contrast: str | None, is_in_order: bool) -> None:
+def test_foresight_decides_nothing(
+    seed: int, bursts: list[int], contrast: str | None, lexical: float | None, has_vectors: bool, is_in_order: bool
+) -> None:
     """Bursts that are searched for at once are judged as one by one, to the witness: also those that then come in another
     order, that are only foreseen in part, or that something else is accepted between."""
     rng = np.random.default_rng(seed)
-    alone, ahead = lexical_only(contrast), lexical_only(contrast)
+    check = DuplicateCheck(
+        check="duplicate", near=has_vectors, threshold=0.9, lexical=lexical, contrast="keep" if contrast else None
+    )
+    alone, ahead = (Deduplicator(check, None, DIMENSIONS if has_vectors else None) for _ in range(2))
+    vectors = list(vectors_of(seed, sum(bursts))) if has_vectors else [None] * sum(bursts)
     for number, size in enumerate(bursts):
+        own = vectors[sum(bursts[:number]) :][:size]
         texts = [" ".join(rng.choice(WORDS, size=rng.integers(2, 6))) for _ in range(size)]
         burst = [candidate(f"{number}-{i}", f"{text} {rng.integers(3)}") for i, text in enumerate(texts)]
-        foreseen = burst if is_in_order else [row for row in burst if rng.random() < 0.8]
+        foreseen = range(size) if is_in_order else [place for place in range(size) if rng.random() < 0.8]
         if foreseen:
-            ahead.foresee(foreseen)
+            ahead.foresee([burst[place] for place in foreseen], [own[place] for place in foreseen])
         for place in range(size) if is_in_order else rng.permutation(size):
-            row = burst[place]
-            one, other = alone.judge_accepted(row, None), ahead.judge_accepted(row, None)
+            row, vector = burst[place], own[place]
+            one, other = alone.judge_accepted(row, vector), ahead.judge_accepted(row, vector)
             assert one == other
             if one.rejection is None and rng.random() < 0.9:  # a surplus row is judged and not accepted
-                alone.accept(row, None)
-                ahead.accept(row, None)
+                alone.accept(row, vector)
+                ahead.accept(row, vector)
+
+
+def test_rows_of_a_burst_are_not_searched_for_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That is what a burst is for: at a million rows one search by vectors takes as long as ten of a burst."""
+    dedup = Deduplicator(DuplicateCheck(check="duplicate", threshold=0.9, lexical=0.7), None, DIMENSIONS)
+    rows = [candidate(f"r{place}", f"{place} {WORDS[place % 6] * 5}") for place in range(12)]
+    vectors = list(vectors_of(3, 12))
+    dedup.accept(rows[0], vectors[0])
+    dedup.foresee(rows[1:], vectors[1:])
+    for searched in ("near", "lexical_each"):
+        monkeypatch.setattr(Pool, searched, None)
+    verdicts = [dedup.judge_accepted(row, vector) for row, vector in zip(rows[1:], vectors[1:], strict=True)]
+    assert {verdict.rejection is None for verdict in verdicts} == {True, False}

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from synthgen.dedup.grams import GramOrder
 from synthgen.dedup.pool import Match, Pool, PoolRow, PoolRows, Stages
 from synthgen.text import normalise
 
@@ -41,5 +42,14 @@ def test_vectors_that_are_too_few_are_noticed() -> None:
     found = Pool("accepted", Stages(None, 0.9), 4, None)
     found.load_texts(PoolRows(["r1", "r2"], ["a", "a"], ["one", "two"]), ["one", "two"])
     found.load_vectors(np.eye(4, dtype=np.float16)[:1])
-    with pytest.raises(ValueError, match="2 rows and 1 vectors"):
+    with pytest.raises(ValueError, match="2 rows and vectors of 1"):
+        found.settle()
+
+
+def test_letters_that_are_too_few_are_noticed() -> None:
+    """The same of letters."""
+    found = Pool("accepted", Stages(0.7, None), None, GramOrder([]))
+    found.load_texts(PoolRows(["r1", "r2"], ["a", "a"], ["one", "two"]), ["one", "two"])
+    found.load_letters(["one"])
+    with pytest.raises(ValueError, match="2 rows and letters of 1"):
         found.settle()

@@ -133,7 +133,7 @@ def test_journal_gives_accepted_rows_by_pages(journal: Journal) -> None:
     journal.apply([completion(0), committed(0, reasons=(None, Reason.TOO_SHORT, None))])
     journal.apply([completion(0, label="lost"), committed(0, label="lost", reasons=(None,))])
     for limit in (1, 2, 3, 10):
-        texts, vectors, after = list[str](), list[bytes | None](), (0, -1)
+        texts, vectors, after = list[str](), b"", (0, -1)
         while (page := journal.accepted_page(after=after, limit=limit)) is not None:
             beside = journal.accepted_vectors(after=after, limit=limit)
             assert beside is not None
@@ -142,8 +142,23 @@ def test_journal_gives_accepted_rows_by_pages(journal: Journal) -> None:
             vectors += beside.vectors
             after = page.last
         assert texts == ["r1:late0.0 late row 0", "r1:late0.2 late row 2", "r1:lost0.0 lost row 0"]
-        assert vectors == [b"\x00\x3c"] * 3
+        assert vectors == b"\x00\x3c" * 3
     assert journal.accepted_vectors(after=after, limit=1) is None
+
+
+def test_vectors_of_different_lengths_are_refused_and_missing_ones_left_out(journal: Journal) -> None:
+    """Put one after the other, one of another length would shift all that follow. Who compares them counts them."""
+    slots = [committed(0), committed(1), committed(2)]
+    decisions = [
+        slot.decisions[0]._replace(vector=vector) for slot, vector in zip(slots, (b"ab", None, b"cd"), strict=True)
+    ]
+    journal.apply([slot._replace(decisions=(own,)) for slot, own in zip(slots, decisions, strict=True)])
+    page = journal.accepted_vectors(after=(0, -1), limit=10)
+    assert page is not None
+    assert (page.labels, page.vectors) == (["late", "late"], b"abcd")
+    journal.apply([committed(3)._replace(decisions=(decisions[0]._replace(vector=b"four"),))])
+    with pytest.raises(JournalError, match="different lengths"):
+        journal.accepted_vectors(after=(0, -1), limit=10)
 
 
 def test_journal_forgets_decisions_but_never_answers(journal: Journal) -> None:
