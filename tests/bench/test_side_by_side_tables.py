@@ -181,3 +181,20 @@ def test_a_run_that_breaks_the_bench_is_a_failed_run_and_the_rest_go_on() -> Non
     assert [(r.peer, r.outcome) for r in found] == [("synthgen", "done"), ("bare", "failed"), ("distilabel", "done")]
     table = table_of(BY_NAME["0ms"], [replace(r, case="0ms") for r in found], {})
     assert "failed: nobody / there" in row_of(table, "bare aiohttp")
+
+
+def test_long_cases_leave_out_or_bound_the_slow_peers() -> None:
+    """A hundred thousand rows of a tool that is bounded to ten thousand would be another case."""
+    seen: list[tuple[str, int]] = []
+
+    def carry(peer: Any, home: Any, order: Any, settings: Any) -> Run:
+        seen.append((peer.name, order.rows))
+        return run(peer.name, 100)
+
+    peers = peers_named("bare,curator,distilabel")
+    homes = {peer.name: Environment("python") for peer in peers}
+    for name in ("10k", "100k"):
+        assert BY_NAME[name].is_long
+        list(Plan([replace(BY_NAME[name], carry=carry)], peers, 2000, 1, None, homes).measure())
+    assert seen[:4] == [(peer.name, 10_000) for peer in peers]
+    assert seen[4:] == [("synthgen", 100_000), ("bare", 100_000), ("curator", 100_000)]
