@@ -157,11 +157,14 @@ class Plan:
         return takers[first:] + takers[:first]
 
     def _takes_part(self, peer: Peer, case: Case) -> bool:
-        is_bounded = case.needs_all_rows and round(case.share * self.rows) > peer.max_rows
+        is_bounded = case.needs_all_rows and self._rows_of(case) > peer.max_rows
         return not is_bounded and (peer.retries or not case.needs_retries)
 
+    def _rows_of(self, case: Case) -> int:
+        return round(case.share * self.rows)
+
     def _run(self, case: Case, peer: Peer, turn: int) -> Run:
-        rows = max(20, min(round(case.share * self.rows), peer.max_rows))
+        rows = max(20, min(self._rows_of(case), peer.max_rows))
         order = Order(
             case=case.name,
             turn=turn,

@@ -180,7 +180,7 @@ def _codes(signs: Signs, begins: Integers) -> Integers:
 
 
 def _parts(forms: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Runs of texts of at most about so many characters."""
+    """Runs of texts of at most about `_MOST_CHARACTERS`, or of one text that is longer."""
     start = room = 0
     for place, form in enumerate(forms):
         room += len(form) + 2

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +23,8 @@ def texts(db: sqlite3.Connection, after: Place, limit: int) -> AcceptedPage | No
     """The rows behind a place, `limit` of them; None where there is none."""
     sql = _page("position, item, row_id, label, text", "", _arrays("row_id", "label", "text"))
     (found,) = db.execute(sql, (*after, limit)).fetchall()
-    last, order, columns = _in_order([orjson.loads(column) for column in found])
+    positions, items, *columns = map(orjson.loads, found)
+    last, order = _in_order(positions, items)
     if order is not None:
         columns = [[column[place] for place in order] for column in columns]
     return None if last is None else AcceptedPage(last, *columns)
@@ -40,7 +40,8 @@ def vectors(db: sqlite3.Connection, after: Place, limit: int) -> AcceptedVectors
     arrays = f"{_arrays('label', 'length(vector)')}, CAST(group_concat(vector, '') AS BLOB)"
     sql = _page("position, item, label, vector", " AND vector IS NOT NULL", arrays)
     ((*found, joined),) = db.execute(sql, (*after, limit)).fetchall()
-    last, order, (labels, lengths) = _in_order([orjson.loads(column) for column in found])
+    positions, items, labels, lengths = map(orjson.loads, found)
+    last, order = _in_order(positions, items)
     if last is None:
         return None
     if len(set(lengths)) > 1 or len(joined) != sum(lengths):
@@ -65,14 +66,13 @@ def _page(columns: str, also: str, arrays: str) -> str:
     )
 
 
-def _in_order(columns: Sequence[Any]) -> tuple[Place | None, npt.NDArray[np.int64] | None, Sequence[Any]]:
-    """The last place, how rows must be moved where they are out of order, and the other columns. SQLite promises no
-    order of what it aggregates, so it is looked at."""
-    positions, items = (np.array(column, dtype=np.int64) for column in columns[:2])
-    if not len(positions):
-        return None, None, columns[2:]
+def _in_order(positions: Sequence[int], items: Sequence[int]) -> tuple[Place | None, npt.NDArray[np.int64] | None]:
+    """The last place, and how rows must be moved where they are out of order. SQLite promises no order of what it
+    aggregates, so it is looked at."""
+    if not positions:
+        return None, None
     steps, within = np.diff(positions), np.diff(items)
     if ((steps > 0) | ((steps == 0) & (within > 0))).all():
-        return (int(positions[-1]), int(items[-1])), None, columns[2:]
+        return (positions[-1], items[-1]), None
     order = np.lexsort((items, positions))
-    return (int(positions[order[-1]]), int(items[order[-1]])), order, columns[2:]
+    return (positions[order[-1]], items[order[-1]]), order

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synthgen.errors import JournalError
-from synthgen.journal import CommittedSlot, FailedSlot, Journal, RunLock, VectorEntry
+from synthgen.journal import CommittedSlot, FailedSlot, Journal, RunLock, VectorEntry, pages
 from synthgen.records import (
     Candidate,
     Completion,
@@ -144,6 +144,16 @@ def test_journal_gives_accepted_rows_by_pages(journal: Journal) -> None:
         assert texts == ["r1:late0.0 late row 0", "r1:late0.2 late row 2", "r1:lost0.0 lost row 0"]
         assert vectors == b"\x00\x3c" * 3
     assert journal.accepted_vectors(after=after, limit=1) is None
+
+
+@given(st.lists(st.tuples(st.integers(1, 9), st.integers(0, 3)), unique=True, max_size=9))
+def test_a_page_that_comes_out_of_order_is_put_in_order(places: list[tuple[int, int]]) -> None:
+    """By slot and item; one that is in order is left alone."""
+    last, order = pages._in_order([position for position, _ in places], [item for _, item in places])
+    found = places if order is None else [places[place] for place in order]
+    assert found == sorted(places)
+    assert last == (max(places) if places else None)
+    assert (order is None) == (places == sorted(places))
 
 
 def test_vectors_of_different_lengths_are_refused_and_missing_ones_left_out(journal: Journal) -> None:
