@@ -125,7 +125,7 @@ class Pool:
         if vectors is not None:
             self.load_vectors(vectors)
         self.load_texts(rows, forms)
-        self.load_letters(forms)
+        self.load_letters(self.profiles(forms))
         self._check_loaded()
 
     def load_vectors(self, vectors: npt.NDArray[np.float16]) -> None:
@@ -140,10 +140,10 @@ class Pool:
             self._by_form.setdefault(_digest(form), place)
         self._rows.extend(rows)
 
-    def load_letters(self, forms: Sequence[str]) -> None:
-        """The grams of such rows, in their order; in a third thread, where there are three."""
-        if self._lexical is not None and forms:
-            self._lexical.load(self._lexical.profiles(forms))
+    def load_letters(self, profiles: Profiles | None) -> None:
+        """The grams of such rows, in their order; in a third thread, where there are three, and counted in a fourth."""
+        if self._lexical is not None and profiles is not None:
+            self._lexical.load(profiles)
 
     def settle_vectors(self) -> None:
         """Make ready the vectors."""
