@@ -130,7 +130,7 @@ class Deduplicator:
         return forms
 
     def letters(self, forms: Sequence[str]) -> Profiles | None:
-        """The third part: the grams of what `accept_texts` gave back, in the same order; None where they do not count."""
+        """The third part: the grams of what `accept_texts` gave back, in the same order, where they count."""
         return self._accepted.profiles(forms)
 
     def accept_letters(self, profiles: Profiles | None) -> None:

@@ -7,7 +7,7 @@ size, so that a search reads the sizes that can match one after the other, which
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
@@ -113,9 +113,14 @@ class Lists:
     def __len__(self) -> int:
         return len(self._parts)
 
-    def add(self, found: Prefixes, places: Places) -> None:
-        """Enter the prefixes of the texts that stand at `places`."""
-        part, rows = Postings.of(found, places, self._width), len(places)
+    def add(self, lots: Iterable[tuple[Prefixes, Places]]) -> None:
+        """Enter prefixes, each lot with the places of its texts. Lots are made one by one, so that what is computed on
+        the way stays in the cache, and listed together."""
+        entries, rows = [], 0
+        for found, places in lots:
+            entries.append(_entries_of(found, places, self._width))
+            rows += len(places)
+        part = Postings.of(entries)
         if self._parts and (len(self._parts) > 1 or self._rows[0] < LEAST_MERGED_ROWS):
             part, rows = self._joined_last(part, rows)
         if self._parts and rows >= max(LEAST_MERGED_ROWS, self._rows[0] // _PARTS_RATIO):
@@ -155,12 +160,14 @@ class Postings:
         return int(self._starts[-1])
 
     @classmethod
-    def of(cls, found: Prefixes, places: Places, width: int) -> Postings:
-        """The entries of texts that stand at `places`, with so many words of a sketch."""
-        keys = _keys(found.grams * 2 + found.is_late, found.sizes)
+    def of(cls, lots: Sequence[_Entries]) -> Postings:
+        """Sorted, all lots together."""
+        keys, debts, places = (
+            np.concatenate([getattr(lot, name) for lot in lots]) for name in ("keys", "debts", "places")
+        )
         order = np.argsort(keys)
-        words = [word[order] for word in _as_wide(found.words, width)]
-        return cls(keys[order], words, as_debts(found.budget[order]), places[found.rows[order]])
+        words = [np.concatenate(column)[order] for column in zip(*(lot.words for lot in lots), strict=True)]
+        return cls(keys[order], words, debts[order], places[order])
 
     def absorb(self, other: Postings) -> None:
         """Take in the entries of another: a column at a time, so that only one is there twice."""
@@ -204,6 +211,20 @@ class Postings:
         which = np.flatnonzero(high > low)
         first = self._starts[low[which]] // _BLOCK_ENTRIES
         return _Pieces(first, (self._starts[high[which]] - 1) // _BLOCK_ENTRIES + 1 - first, which)
+
+
+class _Entries(NamedTuple):
+    """What is kept of prefixes, in any order."""
+
+    keys: Integers
+    words: Sequence[Words]
+    debts: Bytes
+    places: Places
+
+
+def _entries_of(found: Prefixes, places: Places, width: int) -> _Entries:
+    keys = _keys(found.grams * 2 + found.is_late, found.sizes)
+    return _Entries(keys, _as_wide(found.words, width), as_debts(found.budget), places[found.rows])
 
 
 def _keys(lists: Integers, sizes: Integers) -> Integers:

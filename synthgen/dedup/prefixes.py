@@ -99,10 +99,8 @@ def prefixes(profiles: Profiles, plans: Plans) -> Prefixes:
     within = spans(np.zeros(len(sizes), dtype=np.int64), counts)
     places = profiles.starts[rows] + within
     grams, wholes, first = profiles.grams[places], folded_in_two(profiles), counts.cumsum() - counts
-    bits, halves = gram_bits(grams)
     words = []
-    for half, whole in zip((False, True), wholes, strict=True):
-        own = np.where(halves == half, bits, 0)
+    for own, whole in zip(gram_bits(grams), wholes, strict=True):
         upto = np.bitwise_xor.accumulate(own)
         words.append((whole ^ upto[first] ^ own[first])[rows] ^ upto)  # less what stands up to here
     return Prefixes(
