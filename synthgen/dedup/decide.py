@@ -137,6 +137,10 @@ class Deduplicator:
         """The fourth part: what `letters` gave back, in the same order."""
         self._accepted.load_letters(profiles)
 
+    def settle_letters(self) -> None:
+        """Make them ready, in the thread that accepted them."""
+        self._accepted.settle_letters()
+
     def settle(self) -> None:
         """Make ready what was accepted, rather than when the next row is judged."""
         self._accepted.settle()

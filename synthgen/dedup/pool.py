@@ -144,9 +144,14 @@ class Pool:
             self._lexical.load(profiles)
 
     def settle_vectors(self) -> None:
-        """Make ready the vectors."""
+        """Make ready the vectors, in the thread that loaded them."""
         if self._vectors is not None:
             self._vectors.settle()
+
+    def settle_letters(self) -> None:
+        """Make ready the letters, likewise."""
+        if self._lexical is not None:
+            self._lexical.settle()
 
     def settle(self) -> None:
         """Make ready what was added, rather than at the next search.
@@ -156,9 +161,8 @@ class Pool:
         """
         self._check_loaded()
         self._forms.settle()
+        self.settle_letters()
         self.settle_vectors()
-        if self._lexical is not None:
-            self._lexical.settle()
 
     @property
     def compares_vectors(self) -> bool:

@@ -44,6 +44,11 @@ class Deduplicators:
         for dedup in self._all:
             dedup.settle_vectors()
 
+    def settle_letters(self) -> None:
+        """Make ready its letters."""
+        for dedup in self._all:
+            dedup.settle_letters()
+
     def settle(self) -> None:
         """Make ready all of it, rather than when the first row is judged."""
         for dedup in self._all:

@@ -74,6 +74,8 @@ def accept_texts(dedups: Deduplicators, run_dir: Path, is_over: IsOver = lambda:
             if len(listed) > _PAGES_AT_ONCE:
                 listed.popleft().result()
             page = journal.accepted_page(after=page.last, limit=PAGE)
+        if not is_over():
+            listed.append(lists.do(dedups.settle_letters))
         while listed:
             listed.popleft().result()
 
