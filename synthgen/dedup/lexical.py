@@ -137,7 +137,7 @@ class LexicalIndex:
 
     def _apart(self, profiles: Profiles) -> Bytes:
         """What each text adds to the number of grams in which it may differ from another."""
-        apart = np.array([self._plans.of(size).apart for size in profiles.sizes.tolist()], dtype=np.int64)
+        _, _, _, apart, _ = self._plans.each(profiles.sizes)
         return np.minimum(apart, _ENOUGH_BITS).astype(np.uint8)
 
     def _settled(self, profiles: Profiles, rows: _Rows, pairs: list[Pairs]) -> list[Sequence[Overlap]]:
