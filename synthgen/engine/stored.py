@@ -24,7 +24,7 @@ from synthgen.journal import AcceptedPage, AcceptedVectors, Journal
 
 PAGE, VECTOR_PAGE = 16_384, 4096  # a few megabytes each
 FIRST_PLACE = (0, -1)
-_PAGES_AT_ONCE = 12  # as many as are listed together wait for those before them, and some are on their way
+_PAGES_AT_ONCE = 3  # on their way: as few as keep all threads busy, since each costs memory
 T = TypeVar("T")
 IsOver = Callable[[], bool]
 Forms = list[tuple[Deduplicator, list[str]]]
