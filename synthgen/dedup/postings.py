@@ -232,7 +232,7 @@ def _entries_of(found: Prefixes, places: Places, width: int) -> _Entries:
 def _order_of(keys: Integers) -> Integers:
     """As `argsort`, stable; several times as quick where a key and its place fit one number."""
     bits = len(keys).bit_length()
-    apart = keys - keys.min(initial=0)
+    apart: Integers = keys - keys.min(initial=0)
     if int(apart.max(initial=0)).bit_length() + bits > _MOST_BITS:
         return np.argsort(keys, kind="stable")
     apart <<= bits
