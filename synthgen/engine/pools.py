@@ -95,6 +95,7 @@ class PoolBuilder:
             await accepted
         finally:
             is_over.set()
+            accepted.cancel()
         return pools
 
     async def _dimensions(self) -> int | None:
