@@ -43,8 +43,16 @@ from bench.stage import (
 from synthgen.api import run_async
 from synthgen.dedup import Deduplicator
 from synthgen.encoders import open_encoder
-from synthgen.engine.evaluate import PoolJudge
-from synthgen.engine.pools import PAGE, accept_letters, accept_page, accept_vector_page
+from synthgen.engine.deduplicators import Deduplicators
+from synthgen.engine.stored import (
+    FIRST_PLACE,
+    PAGE,
+    accept_letters,
+    accept_page,
+    accept_vector_page,
+    letters_of,
+    stored_dimensions,
+)
 from synthgen.job import DuplicateCheck
 from synthgen.journal import Journal
 from synthgen.journal.entries import CommittedSlot, Write
@@ -217,14 +225,12 @@ def _stage(out: str, name: str) -> int:
     """One stage's share: pages read from the journal and compared with nothing, one thing after the other."""
     journal, before, reading_s = Journal.read(Path(out)), _resident_gb(), 0.0
     began, cpu = time.monotonic(), time.process_time()
-    first = journal.accepted_vectors(after=(0, -1), limit=1)
-    assert first is not None
     check = DuplicateCheck.model_validate({"check": "duplicate", **STAGES[name]})
-    pools = PoolJudge(Deduplicator(check, None, len(first.vectors) // 2), None, None)
-    if pools.compares_vectors:
-        reading_s += _all_pages(journal.accepted_vectors, partial(accept_vector_page, pools))
-    reading_s += _all_pages(journal.accepted_page, lambda page: accept_letters(accept_page(pools, page)))
-    pools.settle()
+    dedups = Deduplicators(Deduplicator(check, None, stored_dimensions(journal)))
+    if dedups.compare_vectors:
+        reading_s += _all_pages(journal.accepted_vectors, partial(accept_vector_page, dedups))
+    reading_s += _all_pages(journal.accepted_page, lambda page: accept_letters(letters_of(accept_page(dedups, page))))
+    dedups.settle()
     told = {"wall_s": time.monotonic() - began, "cpu_s": time.process_time() - cpu, "read_s": reading_s}
     print(json.dumps({**told, "gb": _resident_gb() - before, "peak_gb": _peak_gb()}))
     return 0
@@ -232,7 +238,7 @@ def _stage(out: str, name: str) -> int:
 
 def _all_pages(read: Callable[..., Any], take: Callable[[Any], None]) -> float:
     """Seconds of reading."""
-    after, reading_s = (0, -1), 0.0
+    after, reading_s = FIRST_PLACE, 0.0
     while True:
         at = time.monotonic()
         page = read(after=after, limit=PAGE)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from synthgen.dedup.contrast import is_contrast
 from synthgen.dedup.foresight import Foresight
-from synthgen.dedup.grams import GramOrder
+from synthgen.dedup.grams import GramOrder, Profiles
 from synthgen.dedup.pool import Match, Pool, PoolRow, PoolRows, Stages, Vector
 from synthgen.job import DuplicateCheck, LeakageCheck
 from synthgen.records import Candidate, Nearest, Reason, Rejection, Row
@@ -108,7 +108,7 @@ class Deduplicator:
 
     def accept_vectors(self, vectors: npt.NDArray[np.float16]) -> None:
         """One part of accepting many rows at once, as the journal has them: much quicker than `accept`. The parts may
-        run in three threads; `settle` after the last of all.
+        run in four threads; `settle` after the last of all.
 
         Args:
             vectors: In the order of acceptance, shape (n, dimensions).
@@ -121,7 +121,7 @@ class Deduplicator:
         self._accepted.settle_vectors()
 
     def accept_texts(self, rows: PoolRows) -> list[str]:
-        """Another part: rows in the same order. What it gives back is the third one's."""
+        """Another part: rows in the same order. What it gives back is for `letters`."""
         if self._duplicate is None:
             return []
         self._foresight = None
@@ -129,9 +129,17 @@ class Deduplicator:
         self._accepted.load_texts(rows, forms)
         return forms
 
-    def accept_letters(self, forms: Sequence[str]) -> None:
-        """The third part: what `accept_texts` gave back, in the same order."""
-        self._accepted.load_letters(forms)
+    def letters(self, forms: Sequence[str]) -> Profiles | None:
+        """The third part: the grams of what `accept_texts` gave back, in the same order, where they count."""
+        return self._accepted.profiles(forms)
+
+    def accept_letters(self, profiles: Profiles | None) -> None:
+        """The fourth part: what `letters` gave back, in the same order."""
+        self._accepted.load_letters(profiles)
+
+    def settle_letters(self) -> None:
+        """Make them ready, in the thread that accepted them."""
+        self._accepted.settle_letters()
 
     def settle(self) -> None:
         """Make ready what was accepted, rather than when the next row is judged."""

@@ -19,6 +19,8 @@ from synthgen.dedup.gram_table import GramTable, Signs
 
 SKETCH_WORDS = 4
 _MIX = np.uint64(0x9E3779B97F4A7C15)
+# A row for each word of a sketch: what the gram on each of its 256 places sets in it.
+_BIT_OF_PLACE = np.kron(np.eye(SKETCH_WORDS, dtype=np.uint64), np.uint64(1) << np.arange(64, dtype=np.uint64))
 _CHARACTER_BITS = 21
 _EMPTY = "  \U0010ffff"  # an empty text is one gram, two spaces, which no other text in normal form has
 _MOST_CHARACTERS = 1 << 17  # at once: 40 bytes each, and more would leave the cache
@@ -125,10 +127,11 @@ class GramOrder:
         return number
 
 
-def gram_bits(grams: Numbers) -> tuple[Words, npt.NDArray[np.bool_]]:
-    """Each gram's bit of a word, and in which of two words it stands: a sketch folded to 128 bits."""
-    places = gram_places(grams)
-    return np.uint64(1) << (places & np.uint64(63)), (places & np.uint64(64)) > 0
+def gram_bits(grams: Numbers) -> tuple[Words, Words]:
+    """Each gram's bit, in one of two columns: a sketch folded to 128 bits."""
+    places = _gram_places(grams)
+    first, second = ((_BIT_OF_PLACE[word] | _BIT_OF_PLACE[word + 2]).take(places) for word in range(2))
+    return first, second
 
 
 def folded(profiles: Profiles) -> Words:
@@ -142,9 +145,9 @@ def folded_in_two(profiles: Profiles) -> tuple[Words, Words]:
     return sketched[:, 0] ^ sketched[:, 2], sketched[:, 1] ^ sketched[:, 3]
 
 
-def gram_places(grams: Numbers) -> Words:
+def _gram_places(grams: Numbers) -> Integers:
     """The bit of a sketch that each gram stands on, 0 to 255."""
-    return (grams.astype(np.int64).astype(np.uint64) * _MIX) >> np.uint64(56)
+    return ((grams.astype(np.int64).view(np.uint64) * _MIX) >> np.uint64(56)).view(np.int64)
 
 
 def spans(starts: Integers, lengths: Integers) -> Integers:
@@ -156,10 +159,8 @@ def spans(starts: Integers, lengths: Integers) -> Integers:
 
 def sketches(grams: Numbers, starts: Integers) -> Words:
     """The sketches of texts with at least one gram each."""
-    places = gram_places(grams)
-    words, bits = places >> np.uint64(6), np.uint64(1) << (places & np.uint64(63))
-    columns = [np.bitwise_xor.reduceat(np.where(words == word, bits, 0), starts[:-1]) for word in range(SKETCH_WORDS)]
-    return np.stack(columns, axis=1)
+    places = _gram_places(grams)
+    return np.stack([np.bitwise_xor.reduceat(bits.take(places), starts[:-1]) for bits in _BIT_OF_PLACE], axis=1)
 
 
 def _signs(forms: Sequence[str]) -> tuple[Signs, Integers, Integers]:

@@ -14,7 +14,9 @@ among all of them, and nobody is served by it.
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -32,6 +34,7 @@ LEAST_RECENT_ROWS = 8192
 _SORTED_RATIO = 32
 _REFIT_GROWTH = 4
 _SAMPLE_ROWS = 16_384
+_ROWS_FOR_TWO = 131_072  # from so many on two threads are quicker than one
 VERIFY_ROWS, FOLDED_ROWS = 4096, 512  # at once: float32 rows that stay in the cache
 
 Vectors = npt.NDArray[np.float16]
@@ -221,11 +224,20 @@ class VectorIndex:
         count = self._count - since
         heads = np.empty((count, self._fold.width), dtype=np.float32)
         chosen, angles = np.empty(count, dtype=np.int32), np.empty(count, dtype=np.float32)
-        for start in range(0, count, FOLDED_ROWS):
+
+        def assign(start: int) -> None:
             part = slice(start, min(start + FOLDED_ROWS, count))
             unit = as_short_unit(self._run(since + part.start, since + part.stop))
             heads[part] = self._fold.fold(unit)
             chosen[part], angles[part] = centres.assign(heads[part])
+
+        starts = range(0, count, FOLDED_ROWS)
+        if count < _ROWS_FOR_TWO:
+            for start in starts:
+                assign(start)
+        else:
+            with ThreadPoolExecutor(max_workers=2, thread_name_prefix="vectors") as two:
+                deque(two.map(assign, starts), maxlen=0)
         return heads, np.arange(since, self._count, dtype=np.int32), chosen, angles
 
 

@@ -21,7 +21,7 @@ from synthgen.dedup.prefixes import Plans, prefixes
 RECENT_ROWS, LISTED_ROWS = 1024, 131_072
 # A word of 64 bits says of two short texts that they are unlike; all its bits are even odds where they are longer.
 LONG_TEXT_GRAMS = 96
-_SCAN_ROWS = 64
+_SCAN_ROWS, _LOT_ROWS = 64, 8192
 _CHUNK_GRAMS = 1 << 20
 _QUERY_SHIFT, _GRAM_OFFSET = 33, 1 << 31
 _ENOUGH_BITS = 64
@@ -137,7 +137,7 @@ class LexicalIndex:
 
     def _apart(self, profiles: Profiles) -> Bytes:
         """What each text adds to the number of grams in which it may differ from another."""
-        apart = np.array([self._plans.of(size).apart for size in profiles.sizes.tolist()], dtype=np.int64)
+        _, _, _, apart, _ = self._plans.each(profiles.sizes)
         return np.minimum(apart, _ENOUGH_BITS).astype(np.uint8)
 
     def _settled(self, profiles: Profiles, rows: _Rows, pairs: list[Pairs]) -> list[Sequence[Overlap]]:
@@ -174,8 +174,10 @@ class LexicalIndex:
         is_long = profiles.sizes >= LONG_TEXT_GRAMS
         for lists, wanted in ((self._short, np.flatnonzero(~is_long)), (self._long, np.flatnonzero(is_long))):
             if len(wanted):
-                places = (wanted + self._listed).astype(np.int32)
-                lists.add(prefixes(profiles.take(wanted), self._plans), places)
+                lots = (wanted[start : start + _LOT_ROWS] for start in range(0, len(wanted), _LOT_ROWS))
+                lists.add(
+                    (prefixes(profiles.take(lot), self._plans), (lot + self._listed).astype(np.int32)) for lot in lots
+                )
         self._listed += count
         self._words.drop(count)
         self._aparts.drop(count)

@@ -1,7 +1,8 @@
 """Rows that a candidate is compared with, by each stage that is switched on.
 
 Compact, because a run's accepted rows only become more: ids and texts stand as bytes in one place. The exact stage
-costs about 250 bytes a short row, the lexical one about 350 more, the embedding one two a dimension and its index.
+costs about 40 bytes a row, its id and its text; the lexical one about 350 more, the embedding one two a dimension and
+its index.
 """
 
 from __future__ import annotations
@@ -9,18 +10,16 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from hashlib import blake2b
-from itertools import accumulate, islice
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from synthgen.dedup.forms import Forms
 from synthgen.dedup.grams import GramOrder, Profiles
 from synthgen.dedup.index import VectorIndex
 from synthgen.dedup.lexical import LexicalIndex
-from synthgen.text import REMEMBERED_TEXTS, utf8_length
+from synthgen.text import normalise, utf8_length
 
 Vector = npt.NDArray[np.float16]
 # How far below its threshold the embedding stage still says what the nearest row is.
@@ -83,8 +82,8 @@ class Pool:
 
     def __init__(self, name: str, stages: Stages, dimensions: int | None, order: GramOrder | None) -> None:
         self.name, self.stages = name, stages
-        self._by_form: dict[bytes, int] = {}
         self._rows = _Rows()
+        self._forms = Forms(lambda place: normalise(self._rows[place].text))
         self._lexical = None
         if stages.lexical is not None:
             if order is None:
@@ -115,7 +114,7 @@ class Pool:
             if vector is None:
                 raise ValueError(f"row {row.id} has no vector, and this pool compares vectors")
             self._vectors.add(vector)
-        self._by_form.setdefault(_digest_again(form), len(self._rows))
+        self._forms.add(form, len(self._rows))
         self._rows.append(row)
         if self._lexical is not None:
             self._lexical.add(profiles or self._lexical.profiles([form]))
@@ -125,7 +124,7 @@ class Pool:
         if vectors is not None:
             self.load_vectors(vectors)
         self.load_texts(rows, forms)
-        self.load_letters(forms)
+        self.load_letters(self.profiles(forms))
         self._check_loaded()
 
     def load_vectors(self, vectors: npt.NDArray[np.float16]) -> None:
@@ -136,19 +135,23 @@ class Pool:
 
     def load_texts(self, rows: PoolRows, forms: Sequence[str]) -> None:
         """As `add_all`, of rows whose vectors and letters are loaded apart."""
-        for place, form in enumerate(forms, len(self._rows)):
-            self._by_form.setdefault(_digest(form), place)
+        self._forms.load(forms, len(self._rows))
         self._rows.extend(rows)
 
-    def load_letters(self, forms: Sequence[str]) -> None:
-        """The grams of such rows, in their order; in a third thread, where there are three."""
-        if self._lexical is not None and forms:
-            self._lexical.load(self._lexical.profiles(forms))
+    def load_letters(self, profiles: Profiles | None) -> None:
+        """The grams of such rows, in their order; in a third thread, where there are three, and counted in a fourth."""
+        if self._lexical is not None and profiles is not None:
+            self._lexical.load(profiles)
 
     def settle_vectors(self) -> None:
-        """Make ready the vectors."""
+        """Make ready the vectors, in the thread that loaded them."""
         if self._vectors is not None:
             self._vectors.settle()
+
+    def settle_letters(self) -> None:
+        """Make ready the letters, likewise."""
+        if self._lexical is not None:
+            self._lexical.settle()
 
     def settle(self) -> None:
         """Make ready what was added, rather than at the next search.
@@ -157,9 +160,9 @@ class Pool:
             ValueError: The pool compares vectors or letters and not every row has them.
         """
         self._check_loaded()
+        self._forms.settle()
+        self.settle_letters()
         self.settle_vectors()
-        if self._lexical is not None:
-            self._lexical.settle()
 
     @property
     def compares_vectors(self) -> bool:
@@ -177,7 +180,7 @@ class Pool:
 
     def exact(self, form: str) -> Match | None:
         """The first row with the same normal form."""
-        place = self._by_form.get(_digest_again(form))
+        place = self._forms.first(form)
         return None if place is None else Match(place, 1.0)
 
     def lexical_each(self, profiles: Profiles | None, count: int) -> list[list[Match]]:
@@ -240,10 +243,11 @@ class _Rows:
 
     def extend(self, rows: PoolRows) -> None:
         """As `append`, of many: much quicker."""
-        values = [value for pair in zip(rows.ids, rows.texts, strict=True) for value in pair]
+        values = [""] * (2 * len(rows.ids))
+        values[::2], values[1::2] = rows.ids, rows.texts
         joined = "".join(values)
-        lengths = map(len if joined.isascii() else utf8_length, values)
-        self._ends.extend(islice(accumulate(lengths, initial=len(self._bytes)), 1, None))
+        lengths = np.fromiter(map(len if joined.isascii() else utf8_length, values), dtype=np.uint64, count=len(values))
+        self._ends.frombytes((lengths.cumsum(dtype=np.uint64) + np.uint64(len(self._bytes))).tobytes())
         self._bytes += joined.encode("utf-8", "surrogatepass")
         numbers = {label: self._number_of(label) for label in dict.fromkeys(rows.labels)}
         self._labels.extend(map(numbers.__getitem__, rows.labels))
@@ -259,10 +263,3 @@ class _Rows:
         middle, end = self._ends[2 * place], self._ends[2 * place + 1]
         row_id, text = (self._bytes[a:b].decode("utf-8", "surrogatepass") for a, b in ((start, middle), (middle, end)))
         return PoolRow(row_id, self._label_names[self._labels[place]], text)
-
-
-def _digest(form: str) -> bytes:
-    return blake2b(form.encode("utf-8", "replace"), digest_size=16).digest()
-
-
-_digest_again = lru_cache(maxsize=REMEMBERED_TEXTS)(_digest)  # a row is looked for in each pool, and then added to one

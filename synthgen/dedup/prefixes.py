@@ -15,11 +15,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from synthgen.dedup.column import Column
 from synthgen.dedup.grams import Integers, Numbers, Profiles, Words, folded_in_two, gram_bits, spans
 
 # A budget of bits in one byte: this much stands for 0. Whatever does not fit counts as enough, never as too little.
 ZERO = 128
 _MOST_CREDIT, _LEAST_BUDGET, _MOST_BUDGET = 63, -64, 127
+_FIRST_SIZES = 1024
 
 
 class SizePlan(NamedTuple):
@@ -49,6 +51,30 @@ class Plans:
         exact = Fraction(threshold) * Fraction(10**12 - 1, 10**12)
         self._part, self._whole = exact.numerator, exact.denominator
         self._plans: dict[int, SizePlan] = {}
+        self._rows = np.full(_FIRST_SIZES, -1, dtype=np.int32)  # by size, of the columns behind
+        self._columns, self._reaches = Column(np.int64, 5), Column(np.int32)
+
+    @property
+    def reaches(self) -> Numbers:
+        """Of all sizes that were asked for."""
+        return self._reaches.values
+
+    def each(self, sizes: Integers) -> tuple[Integers, ...]:
+        """As `of`, for many: how many are listed, `early`, `least`, `apart`, and where in `reaches` its own begin."""
+        most = int(sizes.max(initial=0))
+        if most >= len(self._rows):
+            self._rows = np.concatenate([self._rows, np.full(most, -1, dtype=np.int32)])
+        rows = self._rows[sizes]
+        if (rows < 0).any():
+            for size in set(sizes[rows < 0].tolist()):
+                self._enter(size)
+            rows = self._rows[sizes]
+        return tuple(self._columns.values[rows].T)
+
+    def _enter(self, size: int) -> None:
+        plan, self._rows[size] = self.of(size), len(self._columns)
+        self._columns.extend(np.array([[len(plan.reach), plan.early, plan.least, plan.apart, len(self._reaches)]]))
+        self._reaches.extend(plan.reach)
 
     def of(self, size: int) -> SizePlan:
         found = self._plans.get(size)
@@ -93,27 +119,24 @@ class Prefixes:
 def prefixes(profiles: Profiles, plans: Plans) -> Prefixes:
     """The prefixes of one or more texts."""
     sizes = profiles.sizes
-    plan_of = [plans.of(size) for size in sizes.tolist()]
-    counts = np.array([len(plan.reach) for plan in plan_of])
+    counts, early, least, apart, reach = plans.each(sizes)
     rows = np.repeat(np.arange(len(sizes)), counts)
     within = spans(np.zeros(len(sizes), dtype=np.int64), counts)
     places = profiles.starts[rows] + within
     grams, wholes, first = profiles.grams[places], folded_in_two(profiles), counts.cumsum() - counts
-    bits, halves = gram_bits(grams)
     words = []
-    for half, whole in zip((False, True), wholes, strict=True):
-        own = np.where(halves == half, bits, 0)
+    for own, whole in zip(gram_bits(grams), wholes, strict=True):
         upto = np.bitwise_xor.accumulate(own)
         words.append((whole ^ upto[first] ^ own[first])[rows] ^ upto)  # less what stands up to here
     return Prefixes(
         rows=rows,
         grams=grams.astype(np.int64),
         words=(words[0], words[1]),
-        reach=np.concatenate([plan.reach for plan in plan_of]).astype(np.int64),
-        is_late=within >= np.array([plan.early for plan in plan_of])[rows],
-        budget=np.array([plan.apart for plan in plan_of])[rows] - within,
+        reach=plans.reaches[reach[rows] + within].astype(np.int64),
+        is_late=within >= early[rows],
+        budget=apart[rows] - within,
         sizes=sizes[rows],
-        least=np.array([plan.least for plan in plan_of])[rows],
+        least=least[rows],
     )
 
 

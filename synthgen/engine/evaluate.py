@@ -16,9 +16,10 @@ from pydantic import BaseModel
 
 from synthgen.checks import Check, LabelJudge, build_checks, measure_row, measuring, rewrite_row, rewriting
 from synthgen.checks.protocol import MeasuringCheck
-from synthgen.dedup import Deduplicator, Verdict
+from synthgen.dedup import Verdict
 from synthgen.encoders import Encoder
 from synthgen.engine.blueprint import Blueprint
+from synthgen.engine.deduplicators import Deduplicators
 from synthgen.engine.likeness import SourceLikeness
 from synthgen.identity import row_id
 from synthgen.journal import vector_digests
@@ -233,41 +234,16 @@ class PoolJudge:
     keeps them.
 
     Attributes:
-        dedup: Knows the real rows, and the accepted ones unless classes go their own ways.
+        dedups: Know the real rows and the accepted ones.
         encoder: Makes vectors, or None where nobody looks at any.
         label_judge: The label check, or None.
-        apart: Where each class goes its own way: who holds its accepted rows; else None.
         likeness: Compares rows with what they were made from, or None where no check bounds that.
     """
 
-    dedup: Deduplicator
+    dedups: Deduplicators
     encoder: Encoder | None
     label_judge: LabelJudge | None
-    apart: Mapping[str, Deduplicator] | None = None
     likeness: SourceLikeness | None = None
-
-    def accepted(self, label: str) -> Deduplicator:
-        """Who holds the accepted rows that one of a class is compared with."""
-        return self.dedup if self.apart is None else self.apart[label]
-
-    def settle(self) -> None:
-        """Make ready what was accepted in earlier sessions, rather than when the first row is judged."""
-        for dedup in self._all:
-            dedup.settle()
-
-    def settle_vectors(self) -> None:
-        """The vectors' part of it, which needs no texts."""
-        for dedup in self._all:
-            dedup.settle_vectors()
-
-    @property
-    def compares_vectors(self) -> bool:
-        """Whether accepted rows must have vectors."""
-        return any(dedup.compares_vectors for dedup in self._all)
-
-    @property
-    def _all(self) -> list[Deduplicator]:
-        return [self.dedup, *(self.apart or {}).values()]
 
     def judge(self, landed: Landed, kept: Mapping[str, bytes] | None = None) -> Landed:
         """The same slot, with vectors, neighbours among the real rows, and the objections these raise.
@@ -303,7 +279,7 @@ class PoolJudge:
             for place, item in enumerate(landed.items)
             if item.rejection is None and not item.is_text_judged
         ]
-        verdicts = self.dedup.judge_texts_each([slots[number].items[place].candidate for number, place in places])
+        verdicts = self.dedups.real.judge_texts_each([slots[number].items[place].candidate for number, place in places])
         items = [list(landed.items) for landed in slots]
         for (number, place), verdict in zip(places, verdicts, strict=True):
             item = items[number][place]
@@ -322,7 +298,7 @@ class PoolJudge:
         return list(self.encoder.encode(texts).astype(np.float16))
 
     def _judge_one(self, item: Judged, vector: Vector | None) -> Judged:
-        verdict = self.dedup.judge_vectors(item.candidate, vector)
+        verdict = self.dedups.real.judge_vectors(item.candidate, vector)
         rejection, results = verdict.rejection, item.with_contrast(verdict)
         if rejection is None and self.likeness is not None and vector is not None:
             rejection, found = self.likeness.judge(item.candidate, vector)

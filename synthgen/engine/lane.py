@@ -194,7 +194,7 @@ class Lane:
         """Judge and commit until every class is done or the run is stopped."""
         self._committer = Committer(
             demand=self.demand,
-            dedup=pools.accepted,
+            dedup=pools.dedups.accepted,
             writer=self.writer,
             observe=self._observe,
             pass_on=self._pass_on if self.next is not None else None,

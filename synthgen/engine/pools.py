@@ -7,12 +7,10 @@ nothing again.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from itertools import compress
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,23 +20,22 @@ import orjson
 
 from synthgen.checks import LabelJudge, needs_vectors
 from synthgen.data.label_models import load_label_model
-from synthgen.dedup import Deduplicator, PoolRows
 from synthgen.encoders import Encoder, open_encoder
 from synthgen.encoders.metered import Metered
 from synthgen.engine.blueprint import Blueprint
+from synthgen.engine.deduplicators import Deduplicators, make_deduplicators
 from synthgen.engine.evaluate import PoolJudge
 from synthgen.engine.events import Observer, Preparing
 from synthgen.engine.likeness import SourceLikeness
+from synthgen.engine.stored import accept_stored, stored_dimensions
 from synthgen.engine.writer import JournalWriter
 from synthgen.errors import JobError
 from synthgen.identity import content_id
-from synthgen.job import ChangeCheck, DuplicateCheck, LabelCheck, LeakageCheck
-from synthgen.journal import ENCODER_KEY, AcceptedPage, AcceptedVectors, Journal, StoredRow, VectorEntry
+from synthgen.job import ChangeCheck, LabelCheck
+from synthgen.journal import ENCODER_KEY, StoredRow, VectorEntry
 from synthgen.records import Candidate, Row
 
 ENCODE_BATCH = 64
-PAGE, VECTOR_PAGE = 16_384, 4096  # a few megabytes each
-FIRST_PLACE = (0, -1)
 LABEL_CHECK_KEY = "label_check"
 T = TypeVar("T")
 Vectors = npt.NDArray[np.float16]
@@ -90,6 +87,26 @@ class PoolBuilder:
             JobError: The encoder cannot be loaded, or is not the one that judged the run so far.
             JournalError: The journal cannot be read.
         """
+        dedups = await self._blocking(partial(make_deduplicators, self._blueprint, await self._dimensions()))
+        is_over, run_dir = threading.Event(), self._writer.journal.path.parent
+        accepted = asyncio.get_running_loop().run_in_executor(None, accept_stored, dedups, run_dir, is_over.is_set)
+        try:
+            pools = await self._assembled(dedups)
+            await accepted
+        finally:
+            is_over.set()
+            accepted.cancel()
+        return pools
+
+    async def _dimensions(self) -> int | None:
+        """Length of the vectors, from what is stored if possible: that can be taken in while the encoder is loaded."""
+        if not self._blueprint.needs_encoder:
+            return None
+        stored = await self._writer.call(partial(stored_dimensions, self._writer.journal))
+        return stored or (await self._blocking(self._open_encoder)).dimensions
+
+    async def _assembled(self, dedups: Deduplicators) -> PoolJudge:
+        """The judge, as far as it follows from the job and the real rows."""
         blueprint = self._blueprint
         train, test = blueprint.train.rows, blueprint.test.rows if blueprint.test else ()
         encoder = await self._blocking(self._open_encoder) if blueprint.needs_encoder else None
@@ -98,48 +115,12 @@ class PoolBuilder:
             await self._writer.call(lambda: self._admit_encoder(encoder.identity))
             self.train_vectors, test_vectors = await self._real_vectors(encoder, train, test)
         pools = await self._blocking(
-            lambda: assemble(blueprint, encoder, self.train_vectors, test_vectors, self._stored)
+            lambda: assemble(blueprint, dedups, encoder, self.train_vectors, test_vectors, self._stored)
         )
         if (judge := pools.label_judge) is not None:
             stated = orjson.dumps(judge.error.as_json()).decode()
             await self._writer.call(lambda: self._writer.journal.set_meta({LABEL_CHECK_KEY: stated}))
-        await self._accept_stored(pools)
         return pools
-
-    async def _accept_stored(self, pools: PoolJudge) -> None:
-        """Compare later rows with those of earlier sessions too, as if each had been accepted in its turn.
-
-        Vectors are read and sorted in one thread, texts in a second, their letters listed in a third: most of it is
-        SQLite's and numpy's work, which threads do at once.
-        """
-        journal, is_over = self._writer.journal, threading.Event()
-        threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="stored")
-        try:
-            vectors = asyncio.get_running_loop().run_in_executor(
-                threads, accept_vectors, pools, journal.path.parent, is_over.is_set
-            )
-            await self._accept_texts(pools, threads)
-            await vectors
-        finally:
-            is_over.set()
-            threads.shutdown(wait=False, cancel_futures=True)
-        await self._blocking(pools.settle)
-
-    async def _accept_texts(self, pools: PoolJudge, threads: ThreadPoolExecutor) -> None:
-        """All pages; the next one is read while one is taken in, and the letters of the one before are listed."""
-        loop, read = asyncio.get_running_loop(), partial(self._writer.journal.accepted_page, limit=PAGE)
-        listing = loop.run_in_executor(threads, accept_letters, [])
-        page = await self._writer.call(partial(read, after=FIRST_PLACE))
-        while page is not None:
-            reading = asyncio.ensure_future(self._writer.call(partial(read, after=page.last)))
-            try:
-                forms = await self._blocking(partial(accept_page, pools, page))
-                await listing
-                listing = loop.run_in_executor(threads, accept_letters, forms)
-                page = await reading
-            finally:
-                reading.cancel()
-        await listing
 
     def _open_encoder(self) -> Encoder:
         return self._room.open(self._blueprint.job.encoder)
@@ -186,47 +167,33 @@ class PoolBuilder:
 
 def assemble(
     blueprint: Blueprint,
+    dedups: Deduplicators,
     encoder: Encoder | None,
     train_vectors: Vectors | None,
     test_vectors: Vectors | None,
     stored: Mapping[str, bytes],
 ) -> PoolJudge:
-    """The pool judge of a job before any row is accepted. Blocking: the label classifier is trained here.
+    """The pool judge of a job. Blocking: the label classifier is trained here.
 
     Args:
         blueprint: The job.
+        dedups: Who are told of the real rows.
         encoder: Makes the rows' vectors, or None where the job needs none; the others are None with it.
         train_vectors: One for each real training row.
         test_vectors: One for each real test row.
         stored: What the journal holds of real rows and of texts that rows were made from, by text digest.
     """
-    dedup = Deduplicator(
-        blueprint.check(DuplicateCheck),
-        blueprint.check(LeakageCheck) if blueprint.test else None,
-        encoder.dimensions if encoder is not None else None,
-        ranked=(row.text for row in blueprint.train.rows),
-    )
-    dedup.add_real(blueprint.train.rows, train_vectors)
-    dedup.add_test(blueprint.test.rows if blueprint.test else (), test_vectors)
-    apart = _classes_apart(blueprint, encoder)
+    dedups.real.add_real(blueprint.train.rows, train_vectors)
+    dedups.real.add_test(blueprint.test.rows if blueprint.test else (), test_vectors)
     changes = [c for c in blueprint.checks_of(ChangeCheck) if needs_vectors(c)]
     likeness = SourceLikeness(changes, encoder, stored) if changes and encoder is not None else None
     check = blueprint.check(LabelCheck)
     if check is None or train_vectors is None:
-        return PoolJudge(dedup, encoder, None, apart, likeness)
+        return PoolJudge(dedups, encoder, None, likeness)
     label_judge = make_label_judge(
         check, blueprint.train.rows, train_vectors.astype(np.float32), seed=blueprint.job.seed, base=blueprint.base
     )
-    return PoolJudge(dedup, encoder, label_judge, apart, likeness)
-
-
-def _classes_apart(blueprint: Blueprint, encoder: Encoder | None) -> dict[str, Deduplicator] | None:
-    """Who holds each class's accepted rows, where classes go their own ways; None where they stand together."""
-    if blueprint.is_last or len(blueprint.targets) == 1:
-        return None
-    dimensions = encoder.dimensions if encoder is not None else None
-    duplicate = blueprint.check(DuplicateCheck)
-    return {label: Deduplicator(duplicate, None, dimensions) for label in blueprint.targets}
+    return PoolJudge(dedups, encoder, label_judge, likeness)
 
 
 def make_label_judge(
@@ -249,58 +216,6 @@ def make_label_judge(
         return LabelJudge.train(vectors, labels, seed=seed, config=check)
     model, names = load_label_model(check.model, base=base, text=rows[0].text)
     return LabelJudge.of_model(model, names, [row.text for row in rows], labels, config=check)
-
-
-def accept_page(pools: PoolJudge, page: AcceptedPage) -> list[tuple[Deduplicator, list[str]]]:
-    """Compare the texts of later rows with these too; what `accept_letters` takes then."""
-    columns = page.ids, page.labels, page.texts
-    return [
-        (dedup, dedup.accept_texts(PoolRows(*(_chosen(column, is_wanted) for column in columns))))
-        for dedup, is_wanted in _by_dedup(pools, page.labels)
-    ]
-
-
-def accept_letters(forms: Iterable[tuple[Deduplicator, Sequence[str]]]) -> None:
-    """The letters of such texts too."""
-    for dedup, own in forms:
-        dedup.accept_letters(own)
-
-
-def accept_vectors(pools: PoolJudge, run_dir: Path, is_over: Callable[[], bool] = lambda: False) -> None:
-    """Compare the vectors of later rows with those of the journal in `run_dir` too, until it is over.
-
-    From a connection of its own: it need not wait for what else is read.
-    """
-    if not pools.compares_vectors:
-        return
-    with contextlib.closing(Journal.read(run_dir)) as journal:
-        page = journal.accepted_vectors(after=FIRST_PLACE, limit=VECTOR_PAGE)
-        while page is not None and not is_over():
-            accept_vector_page(pools, page)
-            page = journal.accepted_vectors(after=page.last, limit=VECTOR_PAGE)
-    if not is_over():
-        pools.settle_vectors()
-
-
-def accept_vector_page(pools: PoolJudge, page: AcceptedVectors) -> None:
-    """As `accept_page`, of vectors."""
-    stacked = np.frombuffer(page.vectors, dtype=np.float16).reshape(len(page.labels), -1)
-    for dedup, is_wanted in _by_dedup(pools, page.labels):
-        dedup.accept_vectors(stacked if is_wanted is None else stacked[is_wanted])
-
-
-def _by_dedup(pools: PoolJudge, labels: Sequence[str]) -> Iterator[tuple[Deduplicator, list[bool] | None]]:
-    """Who holds the rows of a page, and which of them; None for all."""
-    if pools.apart is None:
-        yield pools.dedup, None
-        return
-    for label in dict.fromkeys(labels):
-        yield pools.accepted(label), [label == other for other in labels]
-
-
-def _chosen(column: Sequence[T], is_wanted: Sequence[bool] | None) -> Sequence[T]:
-    """Some of a column; all of it for None."""
-    return column if is_wanted is None else list(compress(column, is_wanted))
 
 
 def vectors_by_label(blueprint: Blueprint, train_vectors: Vectors) -> dict[str, npt.NDArray[np.float32]]:

@@ -78,6 +78,8 @@ class Session:
         self._endpoints = _endpoints(blueprint, providers) if providers is not None else []
         most_in_flight = _most_in_flight(blueprint, providers) if providers is not None else 0
         self._window = _window(most_in_flight, items=blueprint.items)
+        for journal in journals:
+            journal.count_large()
         self._spent = sum((_spent(journal) for journal in journals), Spend())
         self.lanes = self._make_lanes(journals, row_judges)
         self._dispatcher: Dispatcher | None = None

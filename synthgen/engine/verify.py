@@ -17,6 +17,7 @@ import orjson
 from synthgen.engine.admit import ASKED_BEFORE_KEY
 from synthgen.engine.blueprint import Blueprint, SlotMaker
 from synthgen.engine.commit import judge_among_accepted
+from synthgen.engine.deduplicators import make_deduplicators
 from synthgen.engine.evaluate import Judged, PoolJudge, RowJudge, row_judge
 from synthgen.engine.findings import MOST_SHOWN, Findings
 from synthgen.engine.pools import as_candidate, as_vector, assemble, stack, vectors_by_label
@@ -238,11 +239,11 @@ class _Deriver:
         """Take accepted rows as they are recorded, so that later ones are judged as they were."""
         for row in rows:
             if row.reason is None and (row.vector is not None or self._pools.encoder is None):
-                self._pools.accepted(row.label).accept(as_candidate(row), as_vector(row.vector))
+                self._pools.dedups.accepted(row.label).accept(as_candidate(row), as_vector(row.vector))
 
     def _compare_item(self, row: StoredRow, item: Judged, name: str) -> None:
         self._findings.checked["decisions"] += 1
-        accepted = self._pools.accepted(row.label)
+        accepted = self._pools.dedups.accepted(row.label)
         rejection, nearest, _ = judge_among_accepted(accepted, item)
         if row.reason is None:
             accepted.accept(item.candidate, item.vector)
@@ -261,7 +262,9 @@ class _Deriver:
 
     def _was_told_of_more(self, row: StoredRow, nearest: Nearest | None) -> bool:
         """Whether it names a nearest row so far away that it is not looked for any more."""
-        return nearest is None and bool(row.nearest) and row.nearest["similarity"] < self._pools.dedup.nearest_from
+        return (
+            nearest is None and bool(row.nearest) and row.nearest["similarity"] < self._pools.dedups.real.nearest_from
+        )
 
     def _as_asked(self, completion: Completion) -> Slot | None:
         """What of a slot its judging needs, from what the answer recorded of it; None where its row is not there."""
@@ -302,7 +305,8 @@ def _deriver(journal: Journal, blueprint: Blueprint, sources: Sources | None, fi
     judge = row_judge(blueprint)
     if not blueprint.needs_encoder:
         slots = blueprint.slot_maker(None, sources)
-        return _Deriver(blueprint, slots, judge, assemble(blueprint, None, None, None, {}), sources, findings)
+        pools = assemble(blueprint, make_deduplicators(blueprint, None), None, None, None, {})
+        return _Deriver(blueprint, slots, judge, pools, sources, findings)
     identity = journal.meta().get(ENCODER_KEY, "")
     stored = journal.vectors(identity)
     train, test = blueprint.train.rows, blueprint.test.rows if blueprint.test else ()
@@ -314,7 +318,8 @@ def _deriver(journal: Journal, blueprint: Blueprint, sources: Sources | None, fi
         return None
     dimensions = len(next(iter(stored.values()))) // np.dtype(np.float16).itemsize
     train_vectors, test_vectors = stack(train, stored, dimensions), stack(test, stored, dimensions)
-    pools = assemble(blueprint, _Recorded(identity, dimensions), train_vectors, test_vectors, stored)
+    dedups = make_deduplicators(blueprint, dimensions)
+    pools = assemble(blueprint, dedups, _Recorded(identity, dimensions), train_vectors, test_vectors, stored)
     vectors = vectors_by_label(blueprint, train_vectors) if blueprint.needs_vectors_to_plan else None
     return _Deriver(blueprint, blueprint.slot_maker(vectors, sources), judge, pools, sources, findings)
 

@@ -1,7 +1,8 @@
 """The journal file: blocking reads and writes of one SQLite database.
 
 WAL and `synchronous=FULL`: what `apply` returned from survives `kill -9` and a power cut. One connection writes (the
-run that holds the lock); any number of others may read while it does. Owns the SQL; owns no thread and no clock.
+run that holds the lock); any number of others may read while it does. Owns the SQL; owns no clock, and a thread
+only while the tables of a large file are counted.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import contextlib
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -40,6 +42,7 @@ from synthgen.journal.rows import as_completion, as_row, as_storable, completion
 from synthgen.records import Completion, Usage
 
 JOURNAL_NAME = "journal.sqlite"
+LARGE_BYTES = 1 << 26  # what takes longer to count than a second connection to open
 T = TypeVar("T")
 
 _ROWS = (
@@ -310,6 +313,18 @@ class Journal:
                 found = self._scanned[name] = (self._db.total_changes, look())
         value: T = found[1]
         return value
+
+    def count_large(self) -> None:
+        """Scan the tables of a large journal side by side, so that what asks for their counts next has them."""
+        if self.path.stat().st_size < LARGE_BYTES:
+            return
+        with contextlib.closing(Journal.read(self.path.parent)) as beside, ThreadPoolExecutor(max_workers=1) as thread:
+            scanned = thread.submit(lambda: (beside.answers(), beside.usage()))
+            self._decision_counts()
+            self._scanned |= {
+                name: (self._db.total_changes, found)
+                for name, found in zip(("answers", "usage"), scanned.result(), strict=True)
+            }
 
     def failed_counts(self) -> dict[str, int]:
         """Slots given up, by class."""

@@ -148,7 +148,7 @@ def test_rows_of_earlier_sessions_count_as_if_accepted_in_turn(seed: int, split:
     for row, vector in zip(rows[:split], vectors[:split], strict=True):
         one_by_one.accept(row, vector)
     ids, labels, texts = ([getattr(row, name) for row in rows[:split]] for name in ("id", "label", "text"))
-    at_once.accept_letters(at_once.accept_texts(PoolRows(ids, labels, texts)))
+    at_once.accept_letters(at_once.letters(at_once.accept_texts(PoolRows(ids, labels, texts))))
     at_once.accept_vectors(vectors[:split])
     at_once.settle()
     for row, vector in zip(rows[split:], vectors[split:], strict=True):
@@ -161,15 +161,16 @@ def test_parts_of_earlier_rows_may_come_at_different_times() -> None:
     rows = [candidate(f"r{i}", f"text {i}") for i in range(30)]
     columns = PoolRows(*([getattr(row, name) for row in rows[:20]] for name in ("id", "label", "text")))
     together, apart = (Deduplicator(DuplicateCheck(check="duplicate"), None, DIMENSIONS) for _ in range(2))
-    together.accept_letters(together.accept_texts(columns))
+    together.accept_letters(together.letters(together.accept_texts(columns)))
     together.accept_vectors(vectors[:20])
     together.settle()
     apart.accept_vectors(vectors[:12])
     apart.accept_vectors(vectors[12:20])
     apart.settle_vectors()
     parts = [PoolRows(*(column[part] for column in columns)) for part in (slice(0, 5), slice(5, 20))]
-    for forms in [apart.accept_texts(part) for part in parts]:
-        apart.accept_letters(forms)
+    forms = [apart.accept_texts(part) for part in parts]
+    for profiles in [apart.letters(own) for own in forms]:
+        apart.accept_letters(profiles)
     apart.settle()
     for row, vector in zip(rows[20:], vectors[20:], strict=True):
         assert together.judge_accepted(row, vector) == apart.judge_accepted(row, vector)
@@ -308,7 +309,7 @@ def test_deduplicator_refuses_a_row_without_a_vector_where_vectors_count() -> No
     dedup = Deduplicator(DuplicateCheck(check="duplicate"), None, DIMENSIONS)
     with pytest.raises(ValueError, match="r1"):
         dedup.accept(candidate("r1", "text"), None)
-    dedup.accept_letters(dedup.accept_texts(PoolRows(["r1"], ["a"], ["text"])))
+    dedup.accept_letters(dedup.letters(dedup.accept_texts(PoolRows(["r1"], ["a"], ["text"]))))
     with pytest.raises(ValueError, match="vectors"):
         dedup.settle()
 

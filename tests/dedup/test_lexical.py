@@ -54,10 +54,17 @@ def test_lexical_index_finds_what_brute_force_finds(seed: int, threshold: float,
         filled.add(profile)
 
 
-@given(seed=st.integers(0, 100_000), loaded=st.integers(0, 90), is_settled=st.booleans())
+@given(
+    seed=st.integers(0, 100_000),
+    loaded=st.integers(0, 90),
+    is_settled=st.booleans(),
+    most_bits=st.sampled_from([0, 63]),
+)
 @settings(deadline=None, max_examples=25)
-def test_lexical_index_loaded_texts_are_found_as_added_ones(seed: int, loaded: int, is_settled: bool) -> None:
-    """In larger lots, whose entries are merged into those before them, settled or not."""
+def test_lexical_index_loaded_texts_are_found_as_added_ones(
+    seed: int, loaded: int, is_settled: bool, most_bits: int
+) -> None:
+    """In larger lots, whose entries are merged into those before them, settled or not, whichever way they are sorted."""
     forms, order = [normalise(text) for text in texts_of(seed, 120)], GramOrder()
     added, filled = LexicalIndex(0.7, order), LexicalIndex(0.7, order)
     profiles = added.profiles(forms)
@@ -65,7 +72,10 @@ def test_lexical_index_loaded_texts_are_found_as_added_ones(seed: int, loaded: i
         for module, name, value in (
             (lexical, "RECENT_ROWS", 7),
             (lexical, "LISTED_ROWS", 20),
+            (lexical, "_LOT_ROWS", 6),
             (postings, "LEAST_MERGED_ROWS", 25),
+            (postings, "_MERGED_ENTRIES", 50),
+            (postings, "_MOST_BITS", most_bits),
         ):
             patch.setattr(module, name, value)
         for start in range(0, loaded, 11):

@@ -50,6 +50,6 @@ def test_letters_that_are_too_few_are_noticed() -> None:
     """The same of letters."""
     found = Pool("accepted", Stages(0.7, None), None, GramOrder([]))
     found.load_texts(PoolRows(["r1", "r2"], ["a", "a"], ["one", "two"]), ["one", "two"])
-    found.load_letters(["one"])
+    found.load_letters(found.profiles(["one"]))
     with pytest.raises(ValueError, match="2 rows and letters of 1"):
         found.settle()

@@ -269,3 +269,19 @@ def test_lock_has_one_owner_and_dies_with_it(tmp_path: Path) -> None:
     with RunLock(tmp_path):
         assert RunLock.owner(tmp_path) == str(os.getpid())
     assert RunLock.owner(tmp_path) is None
+
+
+def test_a_large_journal_is_counted_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was scanned on two connections is what one alone would have found, and a write makes it old."""
+    monkeypatch.setattr("synthgen.journal.store.LARGE_BYTES", 0)
+    journal = Journal.create(tmp_path)
+    journal.set_meta({"fingerprint": "any"})
+    journal.apply([completion(), completion(1), committed(reasons=(None, Reason.TOO_SHORT))])
+    journal.count_large()
+    with sqlite3.connect(journal.path) as other:  # whoever counts again from now on finds nothing
+        other.execute("DELETE FROM completions")
+    assert (journal.answers(), journal.usage().input_tokens) == (2, 20)
+    assert (journal.accepted_counts(), journal.rejected_counts()) == ({"late": 1}, {"too_short": 1})
+    journal.apply([completion(2)])
+    assert (journal.answers(), journal.usage().input_tokens) == (1, 10)
+    journal.close()

@@ -1,0 +1,89 @@
+"""Which row was the first of each normal form: what the exact stage asks.
+
+Forms are not kept. Each is found by its hash, 64 bits, and then compared with the form of the row that stands there, so
+that no collision decides anything. Those that came lately stand in a dictionary, all others in two sorted columns, 16
+bytes a row.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+LEAST_RECENT_FORMS, _SORTED_RATIO = 65_536, 8
+
+
+class Forms:
+    """A growing set of normal forms.
+
+    Args:
+        form_of: The form of the row at a place.
+        hash_of: Of a form, 64 bits.
+    """
+
+    def __init__(self, form_of: Callable[[int], str], hash_of: Callable[[str], int] = hash) -> None:
+        self._form_of, self._hash_of = form_of, hash_of
+        self._hashes, self._places = array("q"), array("q")
+        self._loaded: list[tuple[int, array[int]]] = []
+        self._recent: dict[int, int] = {}
+        self._clashes: dict[str, int] = {}
+
+    def add(self, form: str, place: int) -> None:
+        """One more, the form of the row at `place`."""
+        before = self._recent.setdefault(self._hash_of(form), place)
+        if before != place and self._form_of(before) != form:
+            self._clashes.setdefault(form, place)
+        if len(self._recent) > LEAST_RECENT_FORMS + len(self._hashes) // _SORTED_RATIO:
+            self._sort_in()
+
+    def load(self, forms: Sequence[str], first: int) -> None:
+        """As `add`, of many, the first of which stands at `first`: much quicker. They are sorted by the next search."""
+        self._loaded.append((first, array("q", map(self._hash_of, forms))))
+
+    def first(self, form: str) -> int | None:
+        """The place of the first row of this form."""
+        self.settle()
+        return min(self._places_of(form), default=None)
+
+    def settle(self) -> None:
+        """Sort what was loaded, rather than at the next search."""
+        if self._loaded:
+            self._sort_in()
+
+    def _sort_in(self) -> None:
+        hashes, places = [_numbers(self._hashes)], [_numbers(self._places)]
+        hashes.append(np.fromiter(self._recent.keys(), dtype=np.int64, count=len(self._recent)))
+        places.append(np.fromiter(self._recent.values(), dtype=np.int64, count=len(self._recent)))
+        for start, loaded in self._loaded:
+            hashes.append(_numbers(loaded))
+            places.append(np.arange(start, start + len(loaded)))
+        every = np.concatenate(hashes)
+        order = np.argsort(every, kind="stable")
+        self._hashes, self._places = _column(every[order]), _column(np.concatenate(places)[order])
+        self._recent, self._loaded = {}, []
+
+    def _places_of(self, form: str) -> Iterator[int]:
+        found = self._hash_of(form)
+        at = bisect_left(self._hashes, found)
+        while at < len(self._hashes) and self._hashes[at] == found:
+            if self._form_of(self._places[at]) == form:
+                yield self._places[at]
+            at += 1
+        if (place := self._recent.get(found)) is not None and self._form_of(place) == form:
+            yield place
+        if self._clashes and (place := self._clashes.get(form)) is not None:
+            yield place
+
+
+def _numbers(column: array[int]) -> npt.NDArray[np.int64]:
+    return np.frombuffer(column, dtype=np.int64)
+
+
+def _column(numbers: npt.NDArray[np.int64]) -> array[int]:
+    made = array("q")
+    made.frombytes(numbers.tobytes())
+    return made

@@ -1,0 +1,146 @@
+"""Puts the accepted rows of earlier sessions into the deduplicators, as if each had been accepted in its turn.
+
+In threads of their own: vectors are read and sorted in one; texts are read in a second, taken in in a third, their
+grams counted in a fourth and listed in a fifth. Most of it is SQLite's and numpy's work, which threads do at once. None
+of it touches the event loop, or what else is written and read meanwhile.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import compress
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from synthgen.dedup import Deduplicator, PoolRows
+from synthgen.dedup.grams import Profiles
+from synthgen.engine.deduplicators import Deduplicators
+from synthgen.journal import AcceptedPage, AcceptedVectors, Journal
+
+PAGE, VECTOR_PAGE = 16_384, 4096  # a few megabytes each
+FIRST_PLACE = (0, -1)
+_PAGES_AT_ONCE = 3  # on their way: as few as keep all threads busy, since each costs memory
+T = TypeVar("T")
+IsOver = Callable[[], bool]
+Forms = list[tuple[Deduplicator, list[str]]]
+Letters = list[tuple[Deduplicator, Profiles | None]]
+
+
+def accept_stored(dedups: Deduplicators, run_dir: Path, is_over: IsOver = lambda: False) -> None:
+    """Compare later rows with the accepted ones in the journal of `run_dir` too. Blocking.
+
+    Args:
+        dedups: Who is told; nobody else may use them meanwhile but for their real rows.
+        run_dir: Where the journal is; it is read through connections of their own.
+        is_over: Asked between pages: whether nobody waits for it any more.
+
+    Raises:
+        JournalError: The journal cannot be read, or its vectors are not of one length.
+        ValueError: Rows lack vectors that are compared.
+    """
+    with _Thread("vectors") as thread:
+        vectors = thread.do(accept_vectors, dedups, run_dir, is_over)
+        accept_texts(dedups, run_dir, is_over)
+        vectors.result()
+    if not is_over():
+        dedups.settle()
+
+
+def stored_dimensions(journal: Journal) -> int | None:
+    """Length of the vectors of accepted rows; None where there are none."""
+    first = journal.accepted_vectors(after=FIRST_PLACE, limit=1)
+    return None if first is None else len(first.vectors) // np.dtype(np.float16).itemsize
+
+
+def accept_texts(dedups: Deduplicators, run_dir: Path, is_over: IsOver = lambda: False) -> None:
+    """Their texts and letters. A page goes from thread to thread, and the next ones follow."""
+    listed: deque[Future[None]] = deque()
+    with (
+        contextlib.closing(Journal.read(run_dir)) as journal,
+        _Thread("texts") as texts,
+        _Thread("grams") as grams,
+        _Thread("lists") as lists,
+    ):
+        page = journal.accepted_page(after=FIRST_PLACE, limit=PAGE)
+        while page is not None and not is_over():
+            forms = texts.do(accept_page, dedups, page)
+            letters = grams.do(_letters_of, forms)
+            listed.append(lists.do(_list, letters))
+            if len(listed) > _PAGES_AT_ONCE:
+                listed.popleft().result()
+            page = journal.accepted_page(after=page.last, limit=PAGE)
+        if not is_over():
+            listed.append(lists.do(dedups.settle_letters))
+        while listed:
+            listed.popleft().result()
+
+
+def accept_page(dedups: Deduplicators, page: AcceptedPage) -> Forms:
+    """Compare the texts of later rows with these too; what `letters_of` takes then."""
+    columns = page.ids, page.labels, page.texts
+    return [
+        (dedup, dedup.accept_texts(PoolRows(*(_chosen(column, is_wanted) for column in columns))))
+        for dedup, is_wanted in dedups.accepted_each(page.labels)
+    ]
+
+
+def letters_of(forms: Forms) -> Letters:
+    """Their grams, for `accept_letters`."""
+    return [(dedup, dedup.letters(own)) for dedup, own in forms]
+
+
+def accept_letters(letters: Letters) -> None:
+    """The letters of such texts too."""
+    for dedup, profiles in letters:
+        dedup.accept_letters(profiles)
+
+
+def accept_vectors(dedups: Deduplicators, run_dir: Path, is_over: IsOver = lambda: False) -> None:
+    """Their vectors, where they count."""
+    if not dedups.compare_vectors:
+        return
+    with contextlib.closing(Journal.read(run_dir)) as journal:
+        page = journal.accepted_vectors(after=FIRST_PLACE, limit=VECTOR_PAGE)
+        while page is not None and not is_over():
+            accept_vector_page(dedups, page)
+            page = journal.accepted_vectors(after=page.last, limit=VECTOR_PAGE)
+    if not is_over():
+        dedups.settle_vectors()
+
+
+def accept_vector_page(dedups: Deduplicators, page: AcceptedVectors) -> None:
+    """As `accept_page`, of vectors."""
+    stacked = np.frombuffer(page.vectors, dtype=np.float16).reshape(len(page.labels), -1)
+    for dedup, is_wanted in dedups.accepted_each(page.labels):
+        dedup.accept_vectors(stacked if is_wanted is None else stacked[is_wanted])
+
+
+class _Thread(contextlib.AbstractContextManager["_Thread"]):
+    """One thread, which does one thing after the other; what is not begun when it is left is not done."""
+
+    def __init__(self, name: str) -> None:
+        self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"stored-{name}")
+
+    def do(self, work: Callable[..., T], *given: object) -> Future[T]:
+        return self._threads.submit(work, *given)
+
+    def __exit__(self, *raised: object) -> None:
+        self._threads.shutdown(cancel_futures=True)
+
+
+def _letters_of(forms: Future[Forms]) -> Letters:
+    return letters_of(forms.result())
+
+
+def _list(letters: Future[Letters]) -> None:
+    accept_letters(letters.result())
+
+
+def _chosen(column: Sequence[T], is_wanted: Sequence[bool] | None) -> Sequence[T]:
+    """Some of a column; all of it for None."""
+    return column if is_wanted is None else list(compress(column, is_wanted))
