@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from itertools import compress
 from pathlib import Path
 from typing import TypeVar
@@ -25,7 +26,9 @@ from synthgen.journal import AcceptedPage, AcceptedVectors, Journal
 PAGE, VECTOR_PAGE = 16_384, 4096  # a few megabytes each
 FIRST_PLACE = (0, -1)
 _PAGES_AT_ONCE = 3  # on their way: as few as keep all threads busy, since each costs memory
+S = TypeVar("S")
 T = TypeVar("T")
+P = TypeVar("P", AcceptedPage, AcceptedVectors)
 IsOver = Callable[[], bool]
 Forms = list[tuple[Deduplicator, list[str]]]
 Letters = list[tuple[Deduplicator, Profiles | None]]
@@ -66,14 +69,12 @@ def accept_texts(dedups: Deduplicators, run_dir: Path, is_over: IsOver = lambda:
         _Thread("grams") as grams,
         _Thread("lists") as lists,
     ):
-        page = journal.accepted_page(after=FIRST_PLACE, limit=PAGE)
-        while page is not None and not is_over():
+        for page in _pages(partial(journal.accepted_page, limit=PAGE), is_over):
             forms = texts.do(accept_page, dedups, page)
-            letters = grams.do(_letters_of, forms)
-            listed.append(lists.do(_list, letters))
+            letters = grams.do_after(forms, letters_of)
+            listed.append(lists.do_after(letters, accept_letters))
             if len(listed) > _PAGES_AT_ONCE:
                 listed.popleft().result()
-            page = journal.accepted_page(after=page.last, limit=PAGE)
         if not is_over():
             listed.append(lists.do(dedups.settle_letters))
         while listed:
@@ -105,10 +106,8 @@ def accept_vectors(dedups: Deduplicators, run_dir: Path, is_over: IsOver = lambd
     if not dedups.compare_vectors:
         return
     with contextlib.closing(Journal.read(run_dir)) as journal:
-        page = journal.accepted_vectors(after=FIRST_PLACE, limit=VECTOR_PAGE)
-        while page is not None and not is_over():
+        for page in _pages(partial(journal.accepted_vectors, limit=VECTOR_PAGE), is_over):
             accept_vector_page(dedups, page)
-            page = journal.accepted_vectors(after=page.last, limit=VECTOR_PAGE)
     if not is_over():
         dedups.settle_vectors()
 
@@ -129,16 +128,20 @@ class _Thread(contextlib.AbstractContextManager["_Thread"]):
     def do(self, work: Callable[..., T], *given: object) -> Future[T]:
         return self._threads.submit(work, *given)
 
+    def do_after(self, before: Future[S], work: Callable[[S], T]) -> Future[T]:
+        """With what another thread brings."""
+        return self._threads.submit(lambda: work(before.result()))
+
     def __exit__(self, *raised: object) -> None:
         self._threads.shutdown(cancel_futures=True)
 
 
-def _letters_of(forms: Future[Forms]) -> Letters:
-    return letters_of(forms.result())
-
-
-def _list(letters: Future[Letters]) -> None:
-    accept_letters(letters.result())
+def _pages(read: Callable[..., P | None], is_over: IsOver) -> Iterator[P]:
+    """All pages, one after the other, until it is over."""
+    page = read(after=FIRST_PLACE)
+    while page is not None and not is_over():
+        yield page
+        page = read(after=page.last)
 
 
 def _chosen(column: Sequence[T], is_wanted: Sequence[bool] | None) -> Sequence[T]:
