@@ -71,6 +71,7 @@ class _Closure:
 
     began_at: float
     until: float
+    wait_s: float
     probe_at: float | None = None
 
 
@@ -146,7 +147,7 @@ class AdaptiveLimit:
             return 0.0
         if closure.probe_at is not None:
             return max(0.0, closure.probe_at + self._refusal_patience_s - now)
-        return max(0.0, closure.until - now)
+        return max(0.0, min(closure.wait_s, closure.until - now))  # the difference may round up
 
     @property
     def _refusal_patience_s(self) -> float:
@@ -370,7 +371,7 @@ class AdaptiveLimit:
         closure = self._closure
         if closure is None and now - self._opened_at < SOON_S:
             self._close_again(now)
-        self._closure = _Closure(closure.began_at if closure else now, now + wait_s)
+        self._closure = _Closure(closure.began_at if closure else now, now + wait_s, wait_s)
         self._pace = self._stage.pace if self._stage else 0.0
         self._stage = self._ramp = None
         self.why = f"closed for {wait_s:.3g} s"

@@ -8,7 +8,7 @@ from functools import partial
 
 import anyio
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -226,6 +226,7 @@ def test_endpoint_in_this_process_is_never_slowed() -> None:
 @given(
     st.lists(st.tuples(st.sampled_from(["ok", "no", "fail"]), st.floats(0.001, 5.0)), max_size=200), st.integers(1, 64)
 )
+@example([("ok", s) for s in (1, 1, 1, 1, 1.25, 3.6796875, 4.5, 4.875, 0.5, 5, 2)] + [("no", 5.0)], 1)  # sums round up
 def test_whatever_happens_the_bounds_stay_sane(story: list[tuple[str, float]], ceiling: int) -> None:
     """Between 1 and the ceiling in flight, a positive rate, and never closed for longer than it was asked to be."""
     limit, now, out = AdaptiveLimit(ceiling), 0.0, deque[Ticket]()
