@@ -39,6 +39,17 @@ class Column:
         self._room[self._count : needed] = values
         self._count = needed
 
+    def can_hold(self, values: npt.NDArray[np.integer]) -> bool:
+        """Whether the type of a column of integers has all of them."""
+        kind = np.iinfo(self._room.dtype)
+        return not len(values) or bool(values.min() >= kind.min and values.max() <= kind.max)
+
+    def as_type(self, dtype: npt.DTypeLike) -> Column:
+        """The same in another type."""
+        found = Column(dtype, *self._shape)
+        found.extend(self.values)
+        return found
+
     def _grow(self, rows: int) -> None:
         """Where it stands, if the system can lengthen it there: large columns are moved without a second copy."""
         try:

@@ -12,7 +12,6 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 LEAST_RECENT_FORMS, _SORTED_RATIO = 65_536, 8
 
@@ -27,7 +26,8 @@ class Forms:
 
     def __init__(self, form_of: Callable[[int], str], hash_of: Callable[[str], int] = hash) -> None:
         self._form_of, self._hash_of = form_of, hash_of
-        self._hashes, self._places = array("q"), array("q")
+        # views: a number is read from one as quickly as from a list
+        self._hashes = self._places = np.empty(0, dtype=np.int64).data
         self._loaded: list[tuple[int, array[int]]] = []
         self._recent: dict[int, int] = {}
         self._clashes: dict[str, int] = {}
@@ -55,15 +55,15 @@ class Forms:
             self._sort_in()
 
     def _sort_in(self) -> None:
-        hashes, places = [_numbers(self._hashes)], [_numbers(self._places)]
+        hashes, places = [np.asarray(self._hashes)], [np.asarray(self._places)]
         hashes.append(np.fromiter(self._recent.keys(), dtype=np.int64, count=len(self._recent)))
         places.append(np.fromiter(self._recent.values(), dtype=np.int64, count=len(self._recent)))
         for start, loaded in self._loaded:
-            hashes.append(_numbers(loaded))
+            hashes.append(np.asarray(loaded))
             places.append(np.arange(start, start + len(loaded)))
         every = np.concatenate(hashes)
-        order = np.argsort(every, kind="stable")
-        self._hashes, self._places = _column(every[order]), _column(np.concatenate(places)[order])
+        order = np.argsort(every)
+        self._hashes, self._places = every[order].data, np.concatenate(places)[order].data
         self._recent, self._loaded = {}, []
 
     def _places_of(self, form: str) -> Iterator[int]:
@@ -77,13 +77,3 @@ class Forms:
             yield place
         if self._clashes and (place := self._clashes.get(form)) is not None:
             yield place
-
-
-def _numbers(column: array[int]) -> npt.NDArray[np.int64]:
-    return np.frombuffer(column, dtype=np.int64)
-
-
-def _column(numbers: npt.NDArray[np.int64]) -> array[int]:
-    made = array("q")
-    made.frombytes(numbers.tobytes())
-    return made

@@ -79,6 +79,8 @@ class LexicalIndex:
         """List what was loaded: until then all of it is scanned."""
         while len(self._rows) - self._listed >= RECENT_ROWS:
             self._list(min(len(self._rows) - self._listed, LISTED_ROWS))
+        self._short.settle()
+        self._long.settle()
 
     def _keep(self, profiles: Profiles) -> None:
         self._rows.add(profiles)
@@ -175,7 +177,8 @@ class LexicalIndex:
         for lists, wanted in ((self._short, np.flatnonzero(~is_long)), (self._long, np.flatnonzero(is_long))):
             if len(wanted):
                 lots = (wanted[start : start + _LOT_ROWS] for start in range(0, len(wanted), _LOT_ROWS))
-                lists.add(
+                enter = lists.add if count < LISTED_ROWS else lists.load
+                enter(
                     (prefixes(profiles.take(lot), self._plans), (lot + self._listed).astype(np.int32)) for lot in lots
                 )
         self._listed += count
@@ -191,7 +194,7 @@ class _Rows:
 
     def __init__(self) -> None:
         self._sketches = Column(np.uint64, SKETCH_WORDS)
-        self._ends, self._grams = Column(np.int64), Column(np.int32)
+        self._ends, self._grams = Column(np.int64), Column(np.int16)  # half as much, while the numbers fit
         self._ends.extend(np.zeros(1, dtype=np.int64))
 
     def __len__(self) -> int:
@@ -199,6 +202,8 @@ class _Rows:
 
     def add(self, profiles: Profiles) -> None:
         self._ends.extend(profiles.starts[1:] + len(self._grams))
+        if not self._grams.can_hold(profiles.grams):
+            self._grams = self._grams.as_type(np.int32)
         self._grams.extend(profiles.grams)
         self._sketches.extend(profiles.sketches)
 
@@ -206,7 +211,7 @@ class _Rows:
         """Those from `start` on."""
         ends = self._ends.values[start : len(self) + 1 if end is None else end + 1]
         grams = self._grams.values[ends[0] : ends[-1]]
-        return Profiles(grams, ends - ends[0], self._sketches.values[start:end])
+        return Profiles(grams.astype(np.int32), ends - ends[0], self._sketches.values[start:end])
 
     def sizes(self, places: Integers) -> Integers:
         """How many grams the texts at `places` have."""

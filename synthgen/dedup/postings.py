@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,11 +22,9 @@ _MOST_SIZE = (1 << _SIZE_BITS) - 2
 LEAST_MERGED_ROWS, _PARTS_RATIO = 32_768, 4
 _BLOCK_ENTRIES, _SCAN_BLOCKS = 32, 4096  # a megabyte of words: more leaves the cache, fewer pay for more calls
 _MOST_BITS = 63
-_MERGED_ENTRIES = 1 << 16  # at once: half a megabyte of words, likewise
 Places = npt.NDArray[np.int32]
 Bytes = npt.NDArray[np.uint8]
 Pairs = tuple[Integers, Integers]
-A = TypeVar("A", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +99,7 @@ class _Pieces(NamedTuple):
 
 
 class Lists:
-    """The entries of a growing set of texts: most of them in one piece, the last ones in another.
+    """The entries of a growing set of texts: most of them in one part, the last ones in another.
 
     Args:
         width: Words of a sketch in an entry.
@@ -118,22 +116,30 @@ class Lists:
     def add(self, lots: Iterable[tuple[Prefixes, Places]]) -> None:
         """Enter prefixes, each lot with the places of its texts. Lots are made one by one, so that what is computed on
         the way stays in the cache, and listed together."""
+        self.settle()
+        self.load(lots)
+        if len(self._parts) > 2 or (len(self._parts) > 1 and self._rows[0] < LEAST_MERGED_ROWS):
+            self._merge_last(2)
+        if len(self._parts) > 1 and self._rows[1] >= max(LEAST_MERGED_ROWS, self._rows[0] // _PARTS_RATIO):
+            self._merge_last(2)
+
+    def load(self, lots: Iterable[tuple[Prefixes, Places]]) -> None:
+        """As `add`, for a large part of very many: each stays apart until `settle` or the next `add`."""
         entries, rows = [], 0
         for found, places in lots:
             entries.append(_entries_of(found, places, self._width))
             rows += len(places)
-        part = Postings.of(entries)
-        if self._parts and (len(self._parts) > 1 or self._rows[0] < LEAST_MERGED_ROWS):
-            part, rows = self._joined_last(part, rows)
-        if self._parts and rows >= max(LEAST_MERGED_ROWS, self._rows[0] // _PARTS_RATIO):
-            part, rows = self._joined_last(part, rows)
-        self._parts.append(part)
+        self._parts.append(Postings.of(entries))
         self._rows.append(rows)
 
-    def _joined_last(self, part: Postings, rows: int) -> tuple[Postings, int]:
-        last = self._parts.pop()
-        last.absorb(part)
-        return last, self._rows.pop() + rows
+    def settle(self) -> None:
+        """Merge what was loaded, all at once: each part's entries are moved once."""
+        if len(self._parts) > 2:
+            self._merge_last(len(self._parts))
+
+    def _merge_last(self, count: int) -> None:
+        self._parts[-count:] = [Postings.merged(self._parts[-count:])]
+        self._rows[-count:] = [sum(self._rows[-count:])]
 
     def search(self, probes: Probes) -> Iterator[Pairs]:
         """As `Postings.search`."""
@@ -146,17 +152,13 @@ class Postings:
     were asked for passes for a candidate at worst. That is cheaper than to cut it off.
 
     Args:
-        keys: One each, ascending.
-        words: One column or two.
-        debts: One each.
-        places: One each.
+        runs: The keys there are, ascending.
+        starts: Where each one's entries begin, and the end of the last.
+        columns: Debts, places, and one or two of words, in blocks.
     """
 
-    def __init__(self, keys: Integers, words: Sequence[Words], debts: Bytes, places: Places) -> None:
-        first = np.flatnonzero(np.diff(keys, prepend=keys[0] - 1)) if len(keys) else np.empty(0, dtype=np.int64)
-        self._runs, self._starts = keys[first], np.append(first, len(keys))
-        self._words = [_in_blocks(column) for column in words]
-        self._debts, self._places = _in_blocks(debts), _in_blocks(places)
+    def __init__(self, runs: Integers, starts: Integers, columns: list[npt.NDArray[Any]]) -> None:
+        self._runs, self._starts, self._columns = runs, starts, columns
 
     def __len__(self) -> int:
         return int(self._starts[-1])
@@ -164,47 +166,57 @@ class Postings:
     @classmethod
     def of(cls, lots: Sequence[_Entries]) -> Postings:
         """Sorted, all lots together."""
-        keys, debts, places = (
-            np.concatenate([getattr(lot, name) for lot in lots]) for name in ("keys", "debts", "places")
-        )
+        keys = np.concatenate([lot.keys for lot in lots])
         order = _order_of(keys)
-        words = [np.concatenate(column)[order] for column in zip(*(lot.words for lot in lots), strict=True)]
-        return cls(keys[order], words, debts[order], places[order])
+        keys = keys[order]
+        first = np.flatnonzero(np.diff(keys, prepend=keys[0] - 1))
+        columns = []
+        for column in zip(*(lot.columns for lot in lots), strict=True):
+            columns.append(_empty_blocks(len(keys), column[0].dtype))
+            np.concatenate(column).take(order, out=columns[-1].reshape(-1)[: len(keys)], mode="clip")  # no copy before
+        return cls(keys[first], np.append(first, len(keys)), columns)
 
-    def absorb(self, other: Postings) -> None:
-        """Take in the entries of another, in place."""
-        found = self._runs.searchsorted(other._runs)
-        is_new = self._runs[np.minimum(found, len(self._runs) - 1)] != other._runs
-        lengths = np.diff(other._starts)
-        before = self._starts[found + ~is_new]  # of each run of the other: my entries up to the end of the same one
-        entries = _Places.behind(np.repeat(before, lengths), len(self))
-        for mine, others in zip(self._words, other._words, strict=True):
-            entries.merge_blocks(mine, others)
-        entries.merge_blocks(self._debts, other._debts)
-        entries.merge_blocks(self._places, other._places)
-        runs = _Places.behind(found[is_new], len(self._runs))
-        counts = runs.merged(np.diff(self._starts), np.zeros(int(is_new.sum()), dtype=np.int64))
-        counts[found + is_new.cumsum() - is_new] += lengths
-        self._runs = runs.merged(self._runs, other._runs[is_new])
-        self._starts = np.append(0, counts.cumsum())
+    @classmethod
+    def merged(cls, parts: Sequence[Postings]) -> Postings:
+        """The entries of all. They are taken out of the parts, so that one column at a time is there twice."""
+        runs, lengths = (
+            np.concatenate(column)
+            for column in zip(*((part._runs, np.diff(part._starts)) for part in parts), strict=True)
+        )
+        order = np.argsort(runs, kind="stable")
+        ends = lengths[order].cumsum()
+        begins = np.empty_like(ends)
+        begins[order] = ends - lengths[order]
+        of_part = np.split(np.arange(len(runs)), np.cumsum([len(part._runs) for part in parts[:-1]]))
+        columns = []
+        for _ in range(len(parts[0]._columns)):
+            column = _empty_blocks(int(ends[-1]), parts[0]._columns[0].dtype)
+            for part, own in zip(parts, of_part, strict=True):
+                values = part._columns.pop(0).reshape(-1)[: len(part)]
+                column.reshape(-1)[spans(begins[own], lengths[own])] = values
+            columns.append(column)
+        runs = runs[order]
+        first = np.flatnonzero(np.diff(runs, prepend=runs[0] - 1))
+        return cls(runs[first], np.append(begins[order[first]], ends[-1]), columns)
 
     def search(self, probes: Probes) -> Iterator[Pairs]:
         """Queries and places that can be neighbours, some of them more than once."""
         pieces = self._pieces(probes)
-        asked = _as_wide(probes.words, len(self._words))
+        asked = _as_wide(probes.words, len(self._columns) - 2)
         for part in pieces.parts() if len(pieces.first) else ():
             yield self._scan(probes, asked, part)
 
     def _scan(self, probes: Probes, asked: Sequence[Words], part: _Pieces) -> Pairs:
+        debts, places, *own = self._columns
         blocks, which = spans(part.first, part.counts), np.repeat(part.which, part.counts)
-        bits = self._debts.take(blocks, axis=0)
-        for stored, words in zip(self._words, asked, strict=True):
+        bits = debts.take(blocks, axis=0)
+        for stored, words in zip(own, asked, strict=True):
             unlike = stored.take(blocks, axis=0)
             unlike ^= words[which, None]
             bits += np.bitwise_count(unlike)
         near = np.flatnonzero(bits <= probes.limits[which, None])
         rows, within = np.divmod(near, bits.shape[1])
-        return probes.queries[which[rows]], self._places[blocks[rows], within].astype(np.int64)
+        return probes.queries[which[rows]], places[blocks[rows], within].astype(np.int64)
 
     def _pieces(self, probes: Probes) -> _Pieces:
         """The blocks that hold each probe's entries, and which probe it is: those that have any."""
@@ -216,17 +228,15 @@ class Postings:
 
 
 class _Entries(NamedTuple):
-    """What is kept of prefixes, in any order."""
+    """What is kept of prefixes, in any order: keys; debts, places and words."""
 
     keys: Integers
-    words: Sequence[Words]
-    debts: Bytes
-    places: Places
+    columns: Sequence[npt.NDArray[Any]]
 
 
 def _entries_of(found: Prefixes, places: Places, width: int) -> _Entries:
     keys = _keys(found.grams * 2 + found.is_late, found.sizes)
-    return _Entries(keys, _as_wide(found.words, width), as_debts(found.budget), places[found.rows])
+    return _Entries(keys, (as_debts(found.budget), places[found.rows], *_as_wide(found.words, width)))
 
 
 def _order_of(keys: Integers) -> Integers:
@@ -250,48 +260,8 @@ def _as_wide(words: tuple[Words, Words], width: int) -> Sequence[Words]:
     return words if width > 1 else [words[0] ^ words[1]]
 
 
-class _Places(NamedTuple):
-    """Where the values of two columns stand in one."""
-
-    is_mine: npt.NDArray[np.bool_]
-    others: Integers
-
-    @classmethod
-    def behind(cls, before: Integers, count: int) -> _Places:
-        """Each value of the other column stands behind so many of the `count` of mine; ascending."""
-        others = before + np.arange(len(before))
-        is_mine = np.ones(count + len(before), dtype=bool)
-        is_mine[others] = False
-        return cls(is_mine, others)
-
-    def merged(self, mine: npt.NDArray[A], others: npt.NDArray[A]) -> npt.NDArray[A]:
-        both = np.empty(len(self.is_mine), dtype=mine.dtype)
-        both[self.is_mine], both[self.others] = mine, others
-        return both
-
-    def merge_blocks(self, mine: npt.NDArray[A], others: npt.NDArray[A]) -> None:
-        """Put others among mine, both in blocks. From the end on: no value of mine is written over before it has moved,
-        and no column is there twice. Nobody else may look at mine."""
-        total, added = len(self.is_mine), others.reshape(-1)
-        mine.resize(_shape_of(total), refcheck=False)
-        both = mine.reshape(-1)
-        for start in range((total - 1) // _MERGED_ENTRIES * _MERGED_ENTRIES, -1, -_MERGED_ENTRIES):
-            end = min(start + _MERGED_ENTRIES, total)
-            first, last = self.others.searchsorted([start, end]).tolist()
-            part = np.empty(end - start, dtype=mine.dtype)
-            part[self.is_mine[start:end]] = both[start - first : end - last]
-            part[self.others[first:last] - start] = added[first:last]
-            both[start:end] = part
-            if not first:
-                break
-
-
-def _shape_of(count: int) -> tuple[int, int]:
-    return -(-count // _BLOCK_ENTRIES), _BLOCK_ENTRIES
-
-
-def _in_blocks(column: npt.NDArray[A]) -> npt.NDArray[A]:
-    """Filled up with zeros, which are a place and the rest of an entry like any other's."""
-    blocks = np.zeros(_shape_of(len(column)), dtype=column.dtype)
-    blocks.reshape(-1)[: len(column)] = column
+def _empty_blocks(count: int, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """Room for a column. What is behind its end in the last block is read like all others: it must be a place."""
+    blocks = np.empty((-(-count // _BLOCK_ENTRIES), _BLOCK_ENTRIES), dtype=dtype)
+    blocks.reshape(-1)[count:] = 0
     return blocks

@@ -66,7 +66,7 @@ class Sorted:
     """
 
     def __init__(self, centres: Centres, heads: Floats, places: Numbers, chosen: Numbers, angles: Floats) -> None:
-        order = np.argsort(_keys(chosen, angles), kind="stable")
+        order = np.argsort(_keys(chosen, angles))
         self._hold(centres, heads[order], places[order], chosen[order], angles[order])
 
     def _hold(self, centres: Centres, heads: Floats, places: Numbers, chosen: Numbers, angles: Floats) -> None:
@@ -79,7 +79,7 @@ class Sorted:
 
     def grow(self, heads: Floats, places: Numbers, chosen: Numbers, angles: Floats) -> None:
         """Take in more rows: merged, so that one column at a time is there twice."""
-        order = np.argsort(_keys(chosen, angles), kind="stable")
+        order = np.argsort(_keys(chosen, angles))
         mine, others = _keys(self._chosen, self._angles), _keys(chosen, angles)[order]
         is_other = np.zeros(len(mine) + len(others), dtype=bool)
         is_other[mine.searchsorted(others, side="right") + np.arange(len(others))] = True

@@ -74,7 +74,6 @@ def test_lexical_index_loaded_texts_are_found_as_added_ones(
             (lexical, "LISTED_ROWS", 20),
             (lexical, "_LOT_ROWS", 6),
             (postings, "LEAST_MERGED_ROWS", 25),
-            (postings, "_MERGED_ENTRIES", 50),
             (postings, "_MOST_BITS", most_bits),
         ):
             patch.setattr(module, name, value)
