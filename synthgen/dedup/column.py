@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import math
+import mmap
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 _FIRST_ROOM, _GROWTH = 256, 1.125
+_OWN_BYTES = 1 << 22
+
+
+def own_zeros(shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """As `numpy.zeros`; much of it stands in a piece of its own, which goes back to the system when nobody holds it any
+    more. What `malloc` gave may stay with the process for ever."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    if size < _OWN_BYTES:
+        return np.zeros(shape, dtype=dtype)
+    piece = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        piece.madvise(mmap.MADV_HUGEPAGE)
+    return np.frombuffer(piece, dtype=dtype).reshape(shape)
 
 
 class Column:

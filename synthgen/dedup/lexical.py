@@ -7,7 +7,7 @@ whole. Texts whose sketches differ in too many bits are left out, and of what re
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from synthgen.dedup.column import Column
 from synthgen.dedup.grams import SKETCH_WORDS, GramOrder, Integers, Profiles, Words, folded, spans
-from synthgen.dedup.postings import Lists, Pairs, probes_of, some_probes
-from synthgen.dedup.prefixes import Plans, prefixes
+from synthgen.dedup.postings import Lists, Pairs, Places, probes_of, some_probes
+from synthgen.dedup.prefixes import Plans, Prefixes, prefixes
 
 RECENT_ROWS, LISTED_ROWS = 1024, 131_072
 # A word of 64 bits says of two short texts that they are unlike; all its bits are even odds where they are longer.
@@ -172,18 +172,22 @@ class LexicalIndex:
 
     def _list(self, count: int) -> None:
         """Put some of the recent texts in lists."""
-        profiles = self._rows.profiles(self._listed, self._listed + count)
-        is_long = profiles.sizes >= LONG_TEXT_GRAMS
-        for lists, wanted in ((self._short, np.flatnonzero(~is_long)), (self._long, np.flatnonzero(is_long))):
-            if len(wanted):
-                lots = (wanted[start : start + _LOT_ROWS] for start in range(0, len(wanted), _LOT_ROWS))
+        is_long = self._rows.sizes_from(self._listed)[:count] >= LONG_TEXT_GRAMS
+        for lists, is_wanted in ((self._short, ~is_long), (self._long, is_long)):
+            if is_wanted.any():
                 enter = lists.add if count < LISTED_ROWS else lists.load
-                enter(
-                    (prefixes(profiles.take(lot), self._plans), (lot + self._listed).astype(np.int32)) for lot in lots
-                )
+                enter(self._lots(is_wanted))
         self._listed += count
         self._words.drop(count)
         self._aparts.drop(count)
+
+    def _lots(self, is_wanted: npt.NDArray[np.bool_]) -> Iterator[tuple[Prefixes, Places]]:
+        """Prefixes and places of some of the first recent texts, a few thousand at a time."""
+        for start in range(0, len(is_wanted), _LOT_ROWS):
+            wanted = np.flatnonzero(is_wanted[start : start + _LOT_ROWS])
+            first = self._listed + start
+            profiles = self._rows.profiles(first, first + min(_LOT_ROWS, len(is_wanted) - start)).take(wanted)
+            yield prefixes(profiles, self._plans), (wanted + first).astype(np.int32)
 
     def _recent(self) -> tuple[Words, Bytes, Integers]:
         return self._words.values, self._aparts.values, self._rows.sizes_from(self._listed)

@@ -14,14 +14,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from synthgen.dedup.column import Column, own_zeros
 from synthgen.dedup.grams import Integers, Words, spans
 from synthgen.dedup.prefixes import Prefixes, as_debts, as_limits
 
 _SIZE_BITS = 24
 _MOST_SIZE = (1 << _SIZE_BITS) - 2
-LEAST_MERGED_ROWS, _PARTS_RATIO = 32_768, 4
+_PARTS_RATIO = 8
 _BLOCK_ENTRIES, _SCAN_BLOCKS = 32, 4096  # a megabyte of words: more leaves the cache, fewer pay for more calls
 _MOST_BITS = 63
+_NUMBERED_AT_ONCE = _RUNS_AT_ONCE = 1 << 13  # so that what is computed on the way stays in the cache
 Places = npt.NDArray[np.int32]
 Bytes = npt.NDArray[np.uint8]
 Pairs = tuple[Integers, Integers]
@@ -99,14 +101,15 @@ class _Pieces(NamedTuple):
 
 
 class Lists:
-    """The entries of a growing set of texts: most of them in one part, the last ones in another.
+    """The entries of a growing set of texts, in a few parts, each several times as large as the next: so each entry is
+    moved a few times only, however many there are.
 
     Args:
         width: Words of a sketch in an entry.
     """
 
     def __init__(self, width: int) -> None:
-        self._width = width
+        self._entries = _Entries(width)
         self._parts: list[Postings] = []
         self._rows: list[int] = []
 
@@ -116,30 +119,27 @@ class Lists:
     def add(self, lots: Iterable[tuple[Prefixes, Places]]) -> None:
         """Enter prefixes, each lot with the places of its texts. Lots are made one by one, so that what is computed on
         the way stays in the cache, and listed together."""
-        self.settle()
         self.load(lots)
-        if len(self._parts) > 2 or (len(self._parts) > 1 and self._rows[0] < LEAST_MERGED_ROWS):
-            self._merge_last(2)
-        if len(self._parts) > 1 and self._rows[1] >= max(LEAST_MERGED_ROWS, self._rows[0] // _PARTS_RATIO):
-            self._merge_last(2)
+        self.settle()
 
     def load(self, lots: Iterable[tuple[Prefixes, Places]]) -> None:
-        """As `add`, for a large part of very many: each stays apart until `settle` or the next `add`."""
-        entries, rows = [], 0
+        """As `add`, for a large part of very many: it stays apart until `settle`."""
+        rows = 0
         for found, places in lots:
-            entries.append(_entries_of(found, places, self._width))
+            self._entries.add(found, places)
             rows += len(places)
-        self._parts.append(Postings.of(entries))
+        self._parts.append(self._entries.sorted_out())
         self._rows.append(rows)
 
     def settle(self) -> None:
-        """Merge what was loaded, all at once: each part's entries are moved once."""
-        if len(self._parts) > 2:
-            self._merge_last(len(self._parts))
-
-    def _merge_last(self, count: int) -> None:
-        self._parts[-count:] = [Postings.merged(self._parts[-count:])]
-        self._rows[-count:] = [sum(self._rows[-count:])]
+        """Merge the last parts, as many as are not much smaller than the one before them, all at once."""
+        self._entries.forget()
+        count, rows = 1, sum(self._rows[-1:])
+        while count < len(self._parts) and rows * _PARTS_RATIO >= self._rows[-count - 1]:
+            count += 1
+            rows += self._rows[-count]
+        if count > 1:
+            self._parts[-count:], self._rows[-count:] = [Postings.merged(self._parts[-count:])], [rows]
 
     def search(self, probes: Probes) -> Iterator[Pairs]:
         """As `Postings.search`."""
@@ -164,39 +164,28 @@ class Postings:
         return int(self._starts[-1])
 
     @classmethod
-    def of(cls, lots: Sequence[_Entries]) -> Postings:
-        """Sorted, all lots together."""
-        keys = np.concatenate([lot.keys for lot in lots])
-        order = _order_of(keys)
-        keys = keys[order]
-        first = np.flatnonzero(np.diff(keys, prepend=keys[0] - 1))
-        columns = []
-        for column in zip(*(lot.columns for lot in lots), strict=True):
-            columns.append(_empty_blocks(len(keys), column[0].dtype))
-            np.concatenate(column).take(order, out=columns[-1].reshape(-1)[: len(keys)], mode="clip")  # no copy before
-        return cls(keys[first], np.append(first, len(keys)), columns)
-
-    @classmethod
     def merged(cls, parts: Sequence[Postings]) -> Postings:
-        """The entries of all. They are taken out of the parts, so that one column at a time is there twice."""
+        """The entries of all. They are taken out of the parts, one after the other, so that not all are there twice."""
         runs, lengths = (
             np.concatenate(column)
             for column in zip(*((part._runs, np.diff(part._starts)) for part in parts), strict=True)
         )
-        order = np.argsort(runs, kind="stable")
-        ends = lengths[order].cumsum()
+        order = np.argsort(runs, kind="stable")  # merges what is in order already
+        runs, ends = runs[order], lengths[order].cumsum()
         begins = np.empty_like(ends)
         begins[order] = ends - lengths[order]
-        of_part = np.split(np.arange(len(runs)), np.cumsum([len(part._runs) for part in parts[:-1]]))
-        columns = []
-        for _ in range(len(parts[0]._columns)):
-            column = _empty_blocks(int(ends[-1]), parts[0]._columns[0].dtype)
-            for part, own in zip(parts, of_part, strict=True):
-                values = part._columns.pop(0).reshape(-1)[: len(part)]
-                column.reshape(-1)[spans(begins[own], lengths[own])] = values
-            columns.append(column)
-        runs = runs[order]
-        first = np.flatnonzero(np.diff(runs, prepend=runs[0] - 1))
+        columns = [_empty_blocks(int(ends[-1]), column.dtype) for column in parts[0]._columns]
+        done = 0
+        for part in parts:
+            for start in range(0, len(part._runs), _RUNS_AT_ONCE):
+                end = min(start + _RUNS_AT_ONCE, len(part._runs))
+                own = slice(done + start, done + end)
+                places = spans(begins[own], lengths[own])
+                for column, values in zip(columns, part._columns, strict=True):
+                    column.reshape(-1)[places] = values.reshape(-1)[part._starts[start] : part._starts[end]]
+            done += len(part._runs)
+            part._columns.clear()
+        first = _first_of_each(runs)
         return cls(runs[first], np.append(begins[order[first]], ends[-1]), columns)
 
     def search(self, probes: Probes) -> Iterator[Pairs]:
@@ -227,29 +216,68 @@ class Postings:
         return _Pieces(first, (self._starts[high[which]] - 1) // _BLOCK_ENTRIES + 1 - first, which)
 
 
-class _Entries(NamedTuple):
-    """What is kept of prefixes, in any order: keys; debts, places and words."""
+class _Entries:
+    """Entries in the order they come, and then in that of their keys. Memory is used again for the next ones: to fetch
+    it anew from the system takes longer than to fill it.
 
-    keys: Integers
-    columns: Sequence[npt.NDArray[Any]]
+    Args:
+        width: Words of a sketch in an entry.
+    """
+
+    def __init__(self, width: int) -> None:
+        self._width = width
+        self.forget()
+
+    def forget(self) -> None:
+        """Give the memory back."""
+        words = (Column(np.uint64) for _ in range(self._width))
+        self._keys, self._columns = Column(np.int64), [Column(np.uint8), Column(np.int32), *words]
+
+    def add(self, found: Prefixes, places: Places) -> None:
+        self._keys.extend(_keys(found.grams * 2 + found.is_late, found.sizes))
+        words = _as_wide(found.words, self._width)
+        added: list[npt.NDArray[Any]] = [as_debts(found.budget), places[found.rows], *words]
+        for column, values in zip(self._columns, added, strict=True):
+            column.extend(values)
+
+    def sorted_out(self) -> Postings:
+        """All of them; none is left."""
+        count, keys = len(self._keys), self._keys.values
+        order = _sort(keys)
+        first = _first_of_each(keys)
+        blocks = []
+        for column in self._columns:
+            blocks.append(_empty_blocks(count, column.values.dtype))
+            column.values.take(order, out=blocks[-1].reshape(-1)[:count], mode="clip")  # the other modes copy
+        found = Postings(keys[first], np.append(first, count), blocks)
+        for column in (self._keys, *self._columns):
+            column.drop(count)
+        return found
 
 
-def _entries_of(found: Prefixes, places: Places, width: int) -> _Entries:
-    keys = _keys(found.grams * 2 + found.is_late, found.sizes)
-    return _Entries(keys, (as_debts(found.budget), places[found.rows], *_as_wide(found.words, width)))
+def _sort(keys: Integers) -> Integers:
+    """Sort in place, and tell in which order they were, as a stable `argsort` would; several times as quick where a key
+    and its place fit one number."""
+    bits, least = len(keys).bit_length(), keys.min()
+    if int(keys.max() - least).bit_length() + bits > _MOST_BITS:
+        order = np.argsort(keys, kind="stable")
+        keys[:] = keys[order]
+        return order
+    keys -= least
+    keys <<= bits
+    for start in range(0, len(keys), _NUMBERED_AT_ONCE):
+        end = min(start + _NUMBERED_AT_ONCE, len(keys))
+        keys[start:end] |= np.arange(start, end)
+    keys.sort()
+    order = keys & ((1 << bits) - 1)
+    keys >>= bits
+    keys += least
+    return order
 
 
-def _order_of(keys: Integers) -> Integers:
-    """As `argsort`, stable; several times as quick where a key and its place fit one number."""
-    bits = len(keys).bit_length()
-    apart: Integers = keys - keys.min(initial=0)
-    if int(apart.max(initial=0)).bit_length() + bits > _MOST_BITS:
-        return np.argsort(keys, kind="stable")
-    apart <<= bits
-    apart |= np.arange(len(keys))
-    apart.sort()
-    apart &= (1 << bits) - 1
-    return apart
+def _first_of_each(keys: Integers) -> Integers:
+    """Where each one stands first, of at least one in order."""
+    return np.append(0, np.flatnonzero(keys[1:] != keys[:-1]) + 1)
 
 
 def _keys(lists: Integers, sizes: Integers) -> Integers:
@@ -262,6 +290,4 @@ def _as_wide(words: tuple[Words, Words], width: int) -> Sequence[Words]:
 
 def _empty_blocks(count: int, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     """Room for a column. What is behind its end in the last block is read like all others: it must be a place."""
-    blocks = np.empty((-(-count // _BLOCK_ENTRIES), _BLOCK_ENTRIES), dtype=dtype)
-    blocks.reshape(-1)[count:] = 0
-    return blocks
+    return own_zeros((-(-count // _BLOCK_ENTRIES), _BLOCK_ENTRIES), dtype)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from synthgen.dedup.column import Column
+from synthgen.dedup.column import Column, own_zeros
 
 
 @pytest.mark.parametrize("width", [None, 3])
@@ -28,3 +28,28 @@ def test_column_that_is_looked_at_is_copied_when_it_grows() -> None:
     column.extend(np.arange(100_000))
     np.testing.assert_array_equal(seen, np.arange(200))
     assert len(column) == 100_200
+
+
+def test_column_tells_what_its_type_has_room_for() -> None:
+    """Up to the last number on both sides; in a larger type all of it is what it was."""
+    column = Column(np.int16)
+    fits = np.array([-(1 << 15), 0, (1 << 15) - 1], dtype=np.int32)
+    assert column.can_hold(fits)
+    assert column.can_hold(fits[:0])
+    column.extend(fits)
+    assert not column.can_hold(fits + 1)
+    assert not column.can_hold(fits - 1)
+    wide = column.as_type(np.int32)
+    assert wide.can_hold(fits + 1)
+    wide.extend(fits + 1)
+    assert wide.values.tolist() == [-(1 << 15), 0, (1 << 15) - 1, 1 - (1 << 15), 1, 1 << 15]
+
+
+@pytest.mark.parametrize("rows", [0, 7, 1 << 17])
+def test_memory_of_its_own_is_zeros_that_can_be_written(rows: int) -> None:
+    """Whether it is little or much."""
+    zeros = own_zeros((rows, 3), np.int32)
+    assert zeros.shape == (rows, 3)
+    assert not zeros.any()
+    zeros[:] = 5
+    assert (zeros == 5).all()

@@ -73,7 +73,6 @@ def test_lexical_index_loaded_texts_are_found_as_added_ones(
             (lexical, "RECENT_ROWS", 7),
             (lexical, "LISTED_ROWS", 20),
             (lexical, "_LOT_ROWS", 6),
-            (postings, "LEAST_MERGED_ROWS", 25),
             (postings, "_MOST_BITS", most_bits),
         ):
             patch.setattr(module, name, value)
@@ -150,6 +149,20 @@ def test_lexical_index_grows_past_its_first_room() -> None:
         assert filled.nearest(filled.profiles([texts[place]])) == (place, 1.0)
 
 
+def test_lexical_index_knows_more_grams_than_small_numbers_have_room_for() -> None:
+    """As scripts of many signs have: the grams of all texts, before and after, are still theirs."""
+    rng = random.Random(4)
+    texts = ["".join(chr(rng.randrange(0x4E00, 0x9F00)) for _ in range(12)) for _ in range(4000)]
+    order = GramOrder()
+    filled = LexicalIndex(0.7, order)
+    for start in range(0, len(texts), 500):
+        filled.add(filled.profiles(texts[start : start + 500]))
+    assert len(order) > 1 << 15
+    found = filled.close_each(filled.profiles([text[:-1] for text in texts]))
+    assert [[overlap.place for overlap in close] for close in found] == [[place] for place in range(len(texts))]
+    assert {overlap.jaccard for close in found for overlap in close} == {10 / 13}
+
+
 @pytest.mark.parametrize("threshold", [0.0, 1.5])
 def test_lexical_index_refuses_a_threshold_that_means_nothing(threshold: float) -> None:
     """At 0 everything would be near everything."""
@@ -164,7 +177,6 @@ def small_rooms(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lexical, "LISTED_ROWS", 10)
     monkeypatch.setattr(lexical, "LONG_TEXT_GRAMS", 30)
     monkeypatch.setattr(lexical, "_SCAN_ROWS", 4)
-    monkeypatch.setattr(postings, "LEAST_MERGED_ROWS", 24)
     monkeypatch.setattr(postings, "_PARTS_RATIO", 2)
     monkeypatch.setattr(postings, "_BLOCK_ENTRIES", 4)
     monkeypatch.setattr(postings, "_SCAN_BLOCKS", 5)
