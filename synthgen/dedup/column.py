@@ -17,7 +17,7 @@ def own_zeros(shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     """As `numpy.zeros`; much of it stands in a piece of its own, which goes back to the system when nobody holds it any
     more. What `malloc` gave may stay with the process for ever."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
-    if size < _OWN_BYTES:
+    if size < _OWN_BYTES or not hasattr(mmap, "MAP_PRIVATE"):  # Windows has no such thing
         return np.zeros(shape, dtype=dtype)
     piece = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     if hasattr(mmap, "MADV_HUGEPAGE"):
