@@ -21,6 +21,7 @@ import numpy as np
 from synthgen.dedup import Deduplicator, PoolRows
 from synthgen.dedup.grams import Profiles
 from synthgen.engine.deduplicators import Deduplicators
+from synthgen.errors import JournalError
 from synthgen.journal import AcceptedPage, AcceptedVectors, Journal
 
 PAGE, VECTOR_PAGE = 16_384, 4096  # a few megabytes each
@@ -43,15 +44,20 @@ def accept_stored(dedups: Deduplicators, run_dir: Path, is_over: IsOver = lambda
         is_over: Asked between pages: whether nobody waits for it any more.
 
     Raises:
-        JournalError: The journal cannot be read, or its vectors are not of one length.
-        ValueError: Rows lack vectors that are compared.
+        JournalError: The journal cannot be read, or rows lack vectors that are compared, or have some of other lengths.
     """
     with _Thread("vectors") as thread:
         vectors = thread.do(accept_vectors, dedups, run_dir, is_over)
         accept_texts(dedups, run_dir, is_over)
         vectors.result()
     if not is_over():
-        dedups.settle()
+        try:
+            dedups.settle()
+        except ValueError as error:
+            raise JournalError(
+                f"the journal's accepted rows cannot be compared: {error}",
+                hint="`synthgen replay` of the run's folder judges them all anew, without a request",
+            ) from error
 
 
 def stored_dimensions(journal: Journal) -> int | None:

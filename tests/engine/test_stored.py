@@ -108,7 +108,7 @@ def test_an_error_of_any_thread_ends_all(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match="different lengths"):
         accept_stored(deduplicators(are_apart=False), tmp_path / "short")
     commit(tmp_path / "none", rows, [None if n == 5 else vector.tobytes() for n, vector in enumerate(vectors)])
-    with pytest.raises(ValueError, match="30 rows and vectors of 29"):
+    with pytest.raises(JournalError, match="30 rows and vectors of 29"):
         accept_stored(deduplicators(are_apart=False), tmp_path / "none")
 
 
