@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
 from functools import lru_cache
 from string import ascii_lowercase, ascii_uppercase
 
-_TEXTS_AT_ONCE, _BETWEEN = 128, "\0"
 REMEMBERED_TEXTS = 1024  # a candidate's form is looked at by several checks, one after the other
 _APOSTROPHES = dict.fromkeys(map(ord, "‘’‚‛′´ʼ"), "'")
 _QUOTES = dict.fromkeys(map(ord, "“”„‟″«»"), '"')
@@ -23,13 +21,13 @@ _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe00-\u
 # "35", one emoji not another, and in Hindi or Thai a vowel is a mark that no word class (`\w`) holds.
 # All branches stand behind one class of characters, which `re` finds eight times as fast as branches of their own.
 # A space behind goes with it, since both become one.
-_PUNCTUATION = re.compile(
+PUNCTUATION = re.compile(
     r"""[!?;"()\[\]{}<>…¡¿*_~|\\/、。，！？；：「」.,:\-]"""
     r"""(?:(?<![.,:\-])|(?<=[.,:])(?:(?!\d)|(?<!\d.))|(?<=-)(?!\w)) ?"""
 )
 # Of ASCII: folded, what `str.split` parts words at as a space, and what goes without a trace.
-_BLANKS, _DROPPED = b"\t\n\v\f\r\x1c\x1d\x1e\x1f", b"'`"
-_FOLDED_ASCII = bytes.maketrans(_BLANKS + ascii_uppercase.encode(), b" " * len(_BLANKS) + ascii_lowercase.encode())
+_BLANKS, DROPPED = b"\t\n\v\f\r\x1c\x1d\x1e\x1f", b"'`"
+FOLDED_ASCII = bytes.maketrans(_BLANKS + ascii_uppercase.encode(), b" " * len(_BLANKS) + ascii_lowercase.encode())
 
 
 def straighten(text: str) -> str:
@@ -48,34 +46,8 @@ def normalise(text: str) -> str:
     characters dropped, every other run of punctuation and white space one space. Two texts are exact duplicates where
     these are equal; a text of nothing but punctuation stays itself."""
     folded = _folded(text)
-    bare = _PUNCTUATION.sub(" ", folded.replace("'", "").replace("`", ""))
+    bare = PUNCTUATION.sub(" ", folded.replace("'", "").replace("`", ""))
     return " ".join(bare.split()) or folded.strip()
-
-
-def normalise_all(texts: Sequence[str]) -> list[str]:
-    """As `normalise`, of very many: those in ASCII go through it hundreds in one string, parted by a character that no
-    rule looks at. For the others that is no gain."""
-    forms: list[str] = []
-    for start in range(0, len(texts), _TEXTS_AT_ONCE):
-        part = texts[start : start + _TEXTS_AT_ONCE]
-        if "".join(part).isascii():
-            forms += _normalised(part)
-        else:
-            plain = iter(_normalised([text for text in part if text.isascii()]))
-            forms += [next(plain) if text.isascii() else normalise(text) for text in part]
-    return forms
-
-
-def _normalised(texts: Sequence[str]) -> list[str]:
-    """Of texts in ASCII."""
-    block = _BETWEEN.join(texts)
-    if block.count(_BETWEEN) >= len(texts):  # one holds it itself, or there is none
-        return [*map(normalise, texts)]
-    bare = _PUNCTUATION.sub(" ", block.encode().translate(_FOLDED_ASCII, _DROPPED).decode())
-    while "  " in bare:  # as joining what was split, at a tenth of the time
-        bare = bare.replace("  ", " ")
-    forms = [form.strip(" ") for form in bare.split(_BETWEEN)]
-    return forms if all(forms) else [*map(normalise, texts)]
 
 
 def _folded(text: str) -> str:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthgen.text import char_ngrams, jaccard, normalise, normalise_all, straighten
+from synthgen.text import char_ngrams, jaccard, normalise, straighten
 
 
 @pytest.mark.parametrize(
@@ -68,12 +68,3 @@ def test_jaccard_is_a_ratio_and_symmetric(one: str, other: str) -> None:
     assert 0 <= jaccard(a, b) == jaccard(b, a) <= 1
     assert jaccard(a, a) == 1
     assert jaccard(frozenset(), frozenset()) == 1
-
-
-ODD = "ab1 .,:-!?'`_\t\n\x1f\x85\u200b\u2019\u2013£éßΣς\u0301½०\ud800\N{GRINNING FACE}\0"
-
-
-@given(texts=st.lists(st.text(alphabet=st.sampled_from(ODD), max_size=8), max_size=300))
-def test_normalise_all_is_normalise_of_each(texts: list[str]) -> None:
-    """Whatever stands beside a text, and where the texts hold the very character that parts them."""
-    assert normalise_all(texts) == [normalise(text) for text in texts]

@@ -17,10 +17,11 @@ import numpy.typing as npt
 from synthgen.dedup.contrast import is_contrast
 from synthgen.dedup.foresight import Foresight
 from synthgen.dedup.grams import GramOrder, Profiles
+from synthgen.dedup.normal import normalise_all
 from synthgen.dedup.pool import Match, Pool, PoolRow, PoolRows, Stages, Vector
 from synthgen.job import DuplicateCheck, LeakageCheck
 from synthgen.records import Candidate, Nearest, Reason, Rejection, Row
-from synthgen.text import normalise, normalise_all
+from synthgen.text import normalise
 
 RANKED_ROWS = 20_000
 _OFF = Stages(None, None)
