@@ -67,7 +67,7 @@ class LexicalIndex:
     def add(self, profiles: Profiles) -> None:
         """Append texts."""
         self._keep(profiles)
-        self.settle()
+        self._list_rest()
 
     def load(self, profiles: Profiles) -> None:
         """As `add`, for very many: they are listed in larger lots, the last ones by `settle` or the next `add`."""
@@ -77,8 +77,7 @@ class LexicalIndex:
 
     def settle(self) -> None:
         """List what was loaded: until then all of it is scanned."""
-        while len(self._rows) - self._listed >= RECENT_ROWS:
-            self._list(min(len(self._rows) - self._listed, LISTED_ROWS))
+        self._list_rest()
         self._short.settle()
         self._long.settle()
 
@@ -169,6 +168,11 @@ class LexicalIndex:
         return found
 
     # --- growing -----------------------------------------------------------------------------------------------
+
+    def _list_rest(self) -> None:
+        """All but the last."""
+        while len(self._rows) - self._listed >= RECENT_ROWS:
+            self._list(min(len(self._rows) - self._listed, LISTED_ROWS))
 
     def _list(self, count: int) -> None:
         """Put some of the recent texts in lists."""

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from synthgen.dedup import grams, lexical, postings
 from synthgen.dedup.grams import GramOrder, Profiles, sketches
 from synthgen.dedup.lexical import LexicalIndex
+from synthgen.dedup.postings import Lists
+from synthgen.dedup.prefixes import Plans, prefixes
 from synthgen.text import char_ngrams, form_ngrams, jaccard, normalise
 
 WORDS = ["card", "late", "the", "£10", "refund", "ü", "不", "where", "is", "my", "a", "transfer", "payment", "!!"]
@@ -161,6 +163,19 @@ def test_lexical_index_knows_more_grams_than_small_numbers_have_room_for() -> No
     found = filled.close_each(filled.profiles([text[:-1] for text in texts]))
     assert [[overlap.place for overlap in close] for close in found] == [[place] for place in range(len(texts))]
     assert {overlap.jaccard for close in found for overlap in close} == {10 / 13}
+
+
+def test_lists_stand_in_few_parts() -> None:
+    """However many come one by one; of those that are loaded, each apart, one is left when they are settled."""
+    order, plans = GramOrder(), Plans(0.7)
+    grown, loaded = Lists(1), Lists(1)
+    for place, text in enumerate(texts_of(3, 150)):
+        lot = prefixes(order.profiles([normalise(text)]), plans), np.array([place], dtype=np.int32)
+        grown.add([lot])
+        loaded.load([lot])
+    assert (len(grown), len(loaded)) == (2, 150)
+    loaded.settle()
+    assert len(loaded) == 1
 
 
 @pytest.mark.parametrize("threshold", [0.0, 1.5])
