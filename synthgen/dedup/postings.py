@@ -1,8 +1,9 @@
 """Grams of many texts in lists that a search can read the right part of: by gram, half and size.
 
 One list entry is a gram that can be the first one that its text shares with another: the text's place, 64 or 128 bits
-of a sketch of the grams behind it, and its budget of differing bits. A list stands in one piece, ordered by the text's
-size, so that a search reads the sizes that can match one after the other, which is far quicker than to look rows up.
+of a sketch of the grams behind it, and its budget of differing bits. In each part a list stands in one piece, ordered
+by the text's size, so that a search reads the sizes that can match one after the other, which is far quicker than to
+look rows up.
 """
 
 from __future__ import annotations
