@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import lru_cache
-from string import ascii_lowercase, ascii_uppercase
 
 REMEMBERED_TEXTS = 1024  # a candidate's form is looked at by several checks, one after the other
 _APOSTROPHES = dict.fromkeys(map(ord, "‘’‚‛′´ʼ"), "'")
@@ -25,9 +24,6 @@ PUNCTUATION = re.compile(
     r"""[!?;"()\[\]{}<>…¡¿*_~|\\/、。，！？；：「」.,:\-]"""
     r"""(?:(?<![.,:\-])|(?<=[.,:])(?:(?!\d)|(?<!\d.))|(?<=-)(?!\w)) ?"""
 )
-# Of ASCII: folded, what `str.split` parts words at as a space, and what goes without a trace.
-_BLANKS, DROPPED = b"\t\n\v\f\r\x1c\x1d\x1e\x1f", b"'`"
-FOLDED_ASCII = bytes.maketrans(_BLANKS + ascii_uppercase.encode(), b" " * len(_BLANKS) + ascii_lowercase.encode())
 
 
 def straighten(text: str) -> str:

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from string import ascii_lowercase, ascii_uppercase
 
 import numpy as np
 import numpy.typing as npt
 
-from synthgen.text import DROPPED, FOLDED_ASCII, PUNCTUATION, normalise
+from synthgen.text import PUNCTUATION, normalise
 
 _TEXTS_AT_ONCE = 2048
 _BETWEEN, _SPACE = 0, ord(" ")
+# Folded, what `str.split` parts words at as a space, and what goes without a trace.
+_BLANKS, _DROPPED = b"\t\n\v\f\r\x1c\x1d\x1e\x1f", b"'`"
+_FOLDED = bytes.maketrans(_BLANKS + ascii_uppercase.encode(), b" " * len(_BLANKS) + ascii_lowercase.encode())
 # What a character is, as bits.
 _BLANK, _POINT, _DASH, _DIGIT, _WORD = (np.uint8(1 << bit) for bit in range(5))
 
@@ -38,7 +42,7 @@ def _plain_forms(texts: Sequence[str]) -> list[str]:
     block = f"{between}{between.join(texts)}{between}"
     if block.count(between) > len(texts) + 1:  # one holds it itself
         return [*map(normalise, texts)]
-    signs = np.frombuffer(block.encode().translate(FOLDED_ASCII, DROPPED), dtype=np.uint8)
+    signs = np.frombuffer(block.encode().translate(_FOLDED, _DROPPED), dtype=np.uint8)
     is_blank = _blanks(_KINDS.take(signs))
     # Of each run of blanks the first stays, as a space, but where a text begins or ends.
     is_kept = ~is_blank

@@ -23,6 +23,7 @@ from synthgen.dedup.grams import Profiles
 from synthgen.engine.deduplicators import Deduplicators
 from synthgen.errors import JournalError
 from synthgen.journal import AcceptedPage, AcceptedVectors, Journal
+from synthgen.journal.pages import REPLAY_HINT
 
 PAGE, VECTOR_PAGE = 16_384, 4096  # a few megabytes each
 FIRST_PLACE = (0, -1)
@@ -54,10 +55,7 @@ def accept_stored(dedups: Deduplicators, run_dir: Path, is_over: IsOver = lambda
         try:
             dedups.settle()
         except ValueError as error:
-            raise JournalError(
-                f"the journal's accepted rows cannot be compared: {error}",
-                hint="`synthgen replay` of the run's folder judges them all anew, without a request",
-            ) from error
+            raise JournalError(f"the journal's accepted rows cannot be compared: {error}", hint=REPLAY_HINT) from error
 
 
 def stored_dimensions(journal: Journal) -> int | None:

@@ -16,6 +16,7 @@ import orjson
 from synthgen.errors import JournalError
 from synthgen.journal.entries import AcceptedPage, AcceptedVectors
 
+REPLAY_HINT = "`synthgen replay` of the run's folder judges them all anew, without a request"
 Place = tuple[int, int]
 
 
@@ -47,7 +48,7 @@ def vectors(db: sqlite3.Connection, after: Place, limit: int) -> AcceptedVectors
     if len(set(lengths)) > 1 or len(joined) != sum(lengths):
         raise JournalError(
             f"accepted rows up to slot {last[0]} have vectors of different lengths: {sorted(set(lengths))} bytes",
-            hint="`synthgen replay` of the run's folder judges them all anew, without a request",
+            hint=REPLAY_HINT,
         )
     if order is not None:
         labels = [labels[place] for place in order]
