@@ -67,7 +67,8 @@ class LexicalIndex:
     def add(self, profiles: Profiles) -> None:
         """Append texts."""
         self._keep(profiles)
-        self._list_rest()
+        if len(self._rows) - self._listed >= RECENT_ROWS:
+            self.settle()
 
     def load(self, profiles: Profiles) -> None:
         """As `add`, for very many: they are listed in larger lots, the last ones by `settle` or the next `add`."""
@@ -77,7 +78,8 @@ class LexicalIndex:
 
     def settle(self) -> None:
         """List what was loaded: until then all of it is scanned."""
-        self._list_rest()
+        while len(self._rows) - self._listed >= RECENT_ROWS:
+            self._list(min(len(self._rows) - self._listed, LISTED_ROWS))
         self._short.settle()
         self._long.settle()
 
@@ -169,18 +171,12 @@ class LexicalIndex:
 
     # --- growing -----------------------------------------------------------------------------------------------
 
-    def _list_rest(self) -> None:
-        """All but the last."""
-        while len(self._rows) - self._listed >= RECENT_ROWS:
-            self._list(min(len(self._rows) - self._listed, LISTED_ROWS))
-
     def _list(self, count: int) -> None:
         """Put some of the recent texts in lists."""
         is_long = self._rows.sizes_from(self._listed)[:count] >= LONG_TEXT_GRAMS
         for lists, is_wanted in ((self._short, ~is_long), (self._long, is_long)):
             if is_wanted.any():
-                enter = lists.add if count < LISTED_ROWS else lists.load
-                enter(self._lots(is_wanted))
+                lists.add(self._lots(is_wanted))
         self._listed += count
         self._words.drop(count)
         self._aparts.drop(count)

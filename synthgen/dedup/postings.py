@@ -118,13 +118,8 @@ class Lists:
         return len(self._parts)
 
     def add(self, lots: Iterable[tuple[Prefixes, Places]]) -> None:
-        """Enter prefixes, each lot with the places of its texts. Lots are made one by one, so that what is computed on
-        the way stays in the cache, and listed together."""
-        self.load(lots)
-        self.settle()
-
-    def load(self, lots: Iterable[tuple[Prefixes, Places]]) -> None:
-        """As `add`, for a large part of very many: it stays apart until `settle`."""
+        """Enter prefixes, each lot with the places of its texts, as a part of their own until `settle`. Lots are made
+        one by one, so that what is computed on the way stays in the cache, and listed together."""
         rows = 0
         for found, places in lots:
             self._entries.add(found, places)
@@ -175,7 +170,7 @@ class Postings:
         runs, ends = runs[order], lengths[order].cumsum()
         begins = np.empty_like(ends)
         begins[order] = ends - lengths[order]
-        columns = [_empty_blocks(int(ends[-1]), column.dtype) for column in parts[0]._columns]
+        columns = [_zero_blocks(int(ends[-1]), column.dtype) for column in parts[0]._columns]
         done = 0
         for part in parts:
             for start in range(0, len(part._runs), _RUNS_AT_ONCE):
@@ -248,7 +243,7 @@ class _Entries:
         first = _first_of_each(keys)
         blocks = []
         for column in self._columns:
-            blocks.append(_empty_blocks(count, column.values.dtype))
+            blocks.append(_zero_blocks(count, column.values.dtype))
             column.values.take(order, out=blocks[-1].reshape(-1)[:count], mode="clip")  # the other modes copy
         found = Postings(keys[first], np.append(first, count), blocks)
         for column in (self._keys, *self._columns):
@@ -289,6 +284,6 @@ def _as_wide(words: tuple[Words, Words], width: int) -> Sequence[Words]:
     return words if width > 1 else [words[0] ^ words[1]]
 
 
-def _empty_blocks(count: int, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+def _zero_blocks(count: int, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     """Room for a column. What is behind its end in the last block is read like all others: it must be a place."""
     return own_zeros((-(-count // _BLOCK_ENTRIES), _BLOCK_ENTRIES), dtype)

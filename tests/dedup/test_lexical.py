@@ -166,13 +166,14 @@ def test_lexical_index_knows_more_grams_than_small_numbers_have_room_for() -> No
 
 
 def test_lists_stand_in_few_parts() -> None:
-    """However many come one by one; of those that are loaded, each apart, one is left when they are settled."""
+    """However many come and are settled one by one; of those that are settled together, one is left."""
     order, plans = GramOrder(), Plans(0.7)
     grown, loaded = Lists(1), Lists(1)
     for place, text in enumerate(texts_of(3, 150)):
         lot = prefixes(order.profiles([normalise(text)]), plans), np.array([place], dtype=np.int32)
         grown.add([lot])
-        loaded.load([lot])
+        grown.settle()
+        loaded.add([lot])
     assert (len(grown), len(loaded)) == (2, 150)
     loaded.settle()
     assert len(loaded) == 1
