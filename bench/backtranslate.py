@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from synthgen.augment.apertium.provider import ApertiumProvider
 from synthgen.job import ModelConfig
-from synthgen.providers.apertium import ApertiumProvider
 from synthgen.records import Message, Prompt, Request
 from synthgen.text import normalise
 

@@ -52,7 +52,7 @@ PLACES = 16
 MAX_TOKENS = 120
 INPUT_USD, OUTPUT_USD = Decimal("2.5"), Decimal("10")
 MTOK = Decimal(1_000_000)
-MOST_ROWS_A_S = int(PLACES / LATENCY["latency_s"])
+MAX_ROWS_A_S = int(PLACES / LATENCY["latency_s"])
 LATEST_REQUEST_S = 0.5
 Stats = Mapping[str, Any]
 
@@ -155,7 +155,7 @@ class Bench:
     def deadline(self, seconds: int) -> list[Figure]:
         """A duration is time worked, over all sessions: killed, ended by it, asked again, given more, given none."""
         name = "deadline"
-        rows = 4 * seconds * MOST_ROWS_A_S  # more than these sessions bring
+        rows = 4 * seconds * MAX_ROWS_A_S  # more than these sessions bring
         job = self.job(name, {"deadline": f"{seconds}s"}, rows=rows)
         out = job.parent / "out"
         self._server.reset()

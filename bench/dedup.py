@@ -27,9 +27,9 @@ from bench.dedup_data import KINDS, banking, generated_texts, messages, perturbe
 from bench.stage import Figure, at_least, at_most, conclude, equal
 from synthgen.dedup.audit import lexical_pairs, near_pairs, similarity_of
 from synthgen.dedup.cascade import Cascade
-from synthgen.dedup.fold import as_unit
-from synthgen.dedup.grams import GramOrder
-from synthgen.dedup.index import VectorIndex
+from synthgen.dedup.ngrams.grams import GramOrder
+from synthgen.dedup.vectors.index import VectorIndex
+from synthgen.dedup.vectors.projection import as_unit
 from synthgen.encoders import open_encoder
 from synthgen.quality.dedup import BATCH_ROWS, DedupSettings, dedup_texts
 from synthgen.text import form_ngrams, jaccard, normalise

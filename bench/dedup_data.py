@@ -105,10 +105,10 @@ def perturbed(text: str, kind: str, chance: random.Random) -> str:
     words = text.split()
     at = chance.randrange(len(words))
     if kind == "typo":
-        letters = list(text)
-        place = chance.randrange(len(letters))
-        letters[place : place + 1] = chance.choice([[], [letters[place]] * 2, [chance.choice("aeiourst")]])
-        return "".join(letters)
+        ngrams = list(text)
+        place = chance.randrange(len(ngrams))
+        ngrams[place : place + 1] = chance.choice([[], [ngrams[place]] * 2, [chance.choice("aeiourst")]])
+        return "".join(ngrams)
     if kind == "case and signs":
         return text.upper() if chance.random() < 0.5 else text.rstrip("?!.") + chance.choice(["!", "...", ""])
     if kind == "swap" and len(words) > 1:

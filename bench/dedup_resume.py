@@ -43,14 +43,14 @@ from bench.stage import (
 from synthgen.api import run_async
 from synthgen.dedup import Deduplicator
 from synthgen.encoders import open_encoder
-from synthgen.engine.deduplicators import Deduplicators
-from synthgen.engine.stored import (
+from synthgen.engine.judging.deduplicators import Deduplicators
+from synthgen.engine.judging.stored import (
     FIRST_PLACE,
     PAGE,
-    accept_letters,
+    accept_ngrams,
     accept_page,
     accept_vector_page,
-    letters_of,
+    ngrams_of,
     stored_dimensions,
 )
 from synthgen.job import DuplicateCheck
@@ -229,7 +229,7 @@ def _stage(out: str, name: str) -> int:
     dedups = Deduplicators(Deduplicator(check, None, stored_dimensions(journal)))
     if dedups.compare_vectors:
         reading_s += _all_pages(journal.accepted_vectors, partial(accept_vector_page, dedups))
-    reading_s += _all_pages(journal.accepted_page, lambda page: accept_letters(letters_of(accept_page(dedups, page))))
+    reading_s += _all_pages(journal.accepted_page, lambda page: accept_ngrams(ngrams_of(accept_page(dedups, page))))
     dedups.settle()
     told = {"wall_s": time.monotonic() - began, "cpu_s": time.process_time() - cpu, "read_s": reading_s}
     print(json.dumps({**told, "gb": _resident_gb() - before, "peak_gb": _peak_gb()}))

@@ -51,7 +51,7 @@ LATENCY = {"latency_s": 0.02, "latency_kind": "jitter", "latency_jitter_ratio": 
 INSIDE = "--inside"
 UNSHARE = ("unshare", "--map-root-user", "--mount")
 MANY_BYTES = 256 * 1024 * 1024
-LONGEST_LINE = 400
+MAX_LINE = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,9 +252,9 @@ def _ends_well(name: str, ended: Ended) -> list[Figure]:
         len(lines) == 2
         and lines[0].startswith("synthgen: ")
         and lines[1].startswith("  next: ")
-        and max(map(len, lines)) <= LONGEST_LINE
+        and max(map(len, lines)) <= MAX_LINE
     )
-    said = " / ".join(line.strip() for line in lines)[-LONGEST_LINE:] or "nothing"
+    said = " / ".join(line.strip() for line in lines)[-MAX_LINE:] or "nothing"
     return [
         equal(f"{name}: exit code", ended.exit_code, 4),
         Figure(f"{name}: says", said.replace("|", "\\|"), "a message and the next step", is_clear),

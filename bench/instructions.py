@@ -32,8 +32,8 @@ from bench.stage import (
     synthgen,
 )
 from synthgen.data.format_check import check_format
-from synthgen.dedup.grams import GramOrder
-from synthgen.dedup.lexical import LexicalIndex
+from synthgen.dedup.ngrams.grams import GramOrder
+from synthgen.dedup.ngrams.index import LexicalIndex
 from synthgen.text import normalise
 
 SEEDS = DATA / "self_instruct/seed_tasks.jsonl"

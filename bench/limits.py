@@ -41,10 +41,10 @@ from bench.stage import (
 )
 
 MANY_ROWS = 10_000_000
-LEAST_USED_RATIO = 0.90
-LEAST_DECLARED_RATIO = 0.97
-MOST_THROTTLED_RATIO = 0.02
-MOST_RECOVERY_S = 15.0
+MIN_USED_RATIO = 0.90
+MIN_DECLARED_RATIO = 0.97
+MAX_THROTTLED_RATIO = 0.02
+MAX_RECOVERY_S = 15.0
 RECOVERED_RATIO = 0.90
 RECOVERY_MEAN_S = 3
 DRAIN_S = 2.0  # before the deadline asking ends, so that a slow answer still comes in time
@@ -271,23 +271,19 @@ def figures(name: str, case: Case, seen: Observed) -> list[Figure]:
     used, could = _used(case, seen, 0.0), case.oracle(0, case.duration_s)
     if case.declared:
         found.append(equal(f"{name}: 429s of {stats['received']:,} requests", stats["throttled"], 0))
-        found.append(
-            at_least(f"{name}: used of the declared {case.unit}", used / could, LEAST_DECLARED_RATIO, "{:.1%}")
-        )
+        found.append(at_least(f"{name}: used of the declared {case.unit}", used / could, MIN_DECLARED_RATIO, "{:.1%}"))
         found.append(shown(f"{name}: {case.unit} granted", f"{used:,.0f} of {could:,.0f}"))
         return found
     if case.judge_from_s:
         late = _used(case, seen, case.judge_from_s) / case.oracle(case.judge_from_s, case.duration_s)
         found.append(shown(f"{name}: goodput over all of it", f"{used / could:.1%} of the oracle"))
         found.append(
-            at_least(
-                f"{name}: goodput from {case.judge_from_s:g} s on, of the oracle", late, LEAST_USED_RATIO, "{:.1%}"
-            )
+            at_least(f"{name}: goodput from {case.judge_from_s:g} s on, of the oracle", late, MIN_USED_RATIO, "{:.1%}")
         )
     else:
-        found.append(at_least(f"{name}: goodput of the oracle", used / could, LEAST_USED_RATIO, "{:.1%}"))
+        found.append(at_least(f"{name}: goodput of the oracle", used / could, MIN_USED_RATIO, "{:.1%}"))
     found.append(shown(f"{name}: granted", f"{used:,.0f} of {could:,.0f}, at most {stats['max_in_flight']} in flight"))
-    found.append(at_most(f"{name}: 429s of requests received", throttled, MOST_THROTTLED_RATIO, "{:.1%}"))
+    found.append(at_most(f"{name}: 429s of requests received", throttled, MAX_THROTTLED_RATIO, "{:.1%}"))
     return found + _recoveries(name, case, seen)
 
 
@@ -306,7 +302,7 @@ def _recoveries(name: str, case: Case, seen: Observed) -> list[Figure]:
         start, end = (int(at_s + seen.offset_s) for at_s in (step.at_s, until_s))
         took = recovery_s(seen.granted, start=start, end=end, per_s=step.per_s)
         what = f"{name}: seconds to {RECOVERED_RATIO:.0%} after the step to {step.per_s:.0f}/s"
-        found.append(at_most(what, took, MOST_RECOVERY_S, "{:.0f}"))
+        found.append(at_most(what, took, MAX_RECOVERY_S, "{:.0f}"))
     return found
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from synthgen.cli.telling import telling
+from synthgen.cli.progress import telling
 from synthgen.quality.checking import check_rows, parse_check
 from synthgen.quality.evaluation import evaluate_rows
 from synthgen.quality.vectors import TextVectors

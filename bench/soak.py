@@ -37,8 +37,8 @@ from bench.stage import (
     write_job,
 )
 from bench.virtual import VirtualProvider, VirtualTransport, run_virtually
-from synthgen.api import load_blueprint
-from synthgen.engine.run import RunResult, run_job
+from synthgen.api import load_prepared
+from synthgen.engine.running.run import RunResult, run_job
 from synthgen.simulator.api import Api
 from synthgen.simulator.settings import SimulatorSettings
 
@@ -58,9 +58,9 @@ LATENCY: dict[str, Any] = {"latency_s": 0.15, "latency_kind": "jitter", "latency
 MANY_ROWS = 100_000_000
 PLACES = 64
 TIMEOUT_S = 3
-MOST_TASKS = PLACES + 32
-LEAST_SENT_RATIO = 0.9
-MOST_BYTES_AN_ANSWER = 1024
+MAX_TASKS = PLACES + 32
+MIN_SENT_RATIO = 0.9
+MAX_BYTES_AN_ANSWER = 1024
 MIB = 1024 * 1024
 
 
@@ -111,22 +111,22 @@ def _judge(
     late = [s for s in during if s["at_s"] - before["at_s"] >= settled_s]
     slope = float(np.polyfit([s["at_s"] for s in late], [s["rss_bytes"] for s in late], 1)[0])
     answers_a_s = stats["granted"] / seconds
-    memory = at_most(f"{name}: bytes of memory an answer", slope / answers_a_s, MOST_BYTES_AN_ANSWER, "{:,.0f}")
+    memory = at_most(f"{name}: bytes of memory an answer", slope / answers_a_s, MAX_BYTES_AN_ANSWER, "{:,.0f}")
     if name == "virtual":
         memory = replace(memory, expected="", is_met=None)
     return [
         at_least(
             f"{name}: requests received, of the {per_s:g}/s declared",
             stats["received"] / seconds / per_s,
-            LEAST_SENT_RATIO,
+            MIN_SENT_RATIO,
             "{:.1%}",
         ),
         shown(f"{name}: answers granted", f"{stats['granted']:,}"),
         shown(f"{name}: memory after {settled_s:g} s and at the end", _span(late[0], late[-1])),
         shown(f"{name}: slope of the memory", f"{slope * 3600 / MIB:+.0f} MiB an hour"),
         memory,
-        at_most(f"{name}: tasks at most", max(s["tasks"] for s in during), MOST_TASKS, "{}"),
-        at_most(f"{name}: sockets at most", max(s["sockets"] for s in during) - before["sockets"], MOST_TASKS, "{}"),
+        at_most(f"{name}: tasks at most", max(s["tasks"] for s in during), MAX_TASKS, "{}"),
+        at_most(f"{name}: sockets at most", max(s["sockets"] for s in during) - before["sockets"], MAX_TASKS, "{}"),
         shown(f"{name}: open files at most", max(s["fds"] for s in during)),
         equal(f"{name}: tasks left", after["tasks"], before["tasks"]),
         equal(f"{name}: connections left", after["sockets"] - before["sockets"], 0),
@@ -147,7 +147,7 @@ def soak_virtually(minutes: float) -> list[Figure]:
     with tempfile.TemporaryDirectory(dir=shm if os.access(shm, os.W_OK) else None) as name:
         folder = Path(name)
         job = _job(folder, "http://virtual/v1", per_s=VIRTUAL_PER_S, minutes=minutes)
-        blueprint = load_blueprint(job)
+        prepared = load_prepared(job)
         seen: dict[str, Any] = {}
 
         async def work() -> RunResult:
@@ -158,7 +158,7 @@ def soak_virtually(minutes: float) -> list[Figure]:
                 async with Watcher(file, loop.time):
                     started = loop.time()
                     result = await run_job(
-                        blueprint,
+                        prepared,
                         folder / "out",
                         open_provider=lambda config: VirtualProvider(config, transport),
                         observe=lambda event: None,

@@ -28,22 +28,22 @@ import yaml
 
 from bench.dedup_data import DATA
 from bench.stage import Figure, at_least, conclude, end_on_sigterm, equal, run_to_end, shown, synthgen
+from synthgen.augment.synonyms import POS, Lexicon, Settings, Thesaurus, rewrite
+from synthgen.augment.synonyms.function_words import STOP
+from synthgen.augment.synonyms.rewrite import share
+from synthgen.augment.synonyms.wordnet import open_wordnet
 from synthgen.encoders import open_encoder
 from synthgen.identity import derive_seed
 from synthgen.measure.logistic import encode_labels
-from synthgen.providers.wordnet import open_wordnet
 from synthgen.quality.checking import check_rows, parse_check
 from synthgen.quality.classifiers import open_classifier
 from synthgen.quality.vectors import TextVectors
 from synthgen.records import Row
-from synthgen.rewriting import POS, Lexicon, Settings, Thesaurus, rewrite
-from synthgen.rewriting.function_words import STOP
-from synthgen.rewriting.rewrite import share
 
 RATIO = 0.3
 GUARD = 0.85
-LEAST_KEPT_RATIO = 0.95
-LEAST_ROWS_PER_S = 1000
+MIN_KEPT_RATIO = 0.95
+MIN_ROWS_PER_S = 1000
 PATIENCE_S = 3600.0
 Rewriter = Callable[[str, int], str | None]
 _WORD = re.compile(r"[$£€+-]?\w+(?:[-.,:/]\w+)*|[$£€%]")
@@ -114,7 +114,7 @@ def measure_speed(train: Sequence[Row], test: Sequence[Row]) -> list[Figure]:
     figures = [shown("processor seconds to open WordNet", f"{time.process_time() - began:.1f}")]
     plain = partial(ours, lexicon=lexicon, settings=Settings(ratio=RATIO))
     guarded = partial(plain, settings=Settings(ratio=RATIO, min_similarity=GUARD), meaning=guard())
-    goal = partial(at_least, floor=LEAST_ROWS_PER_S, spell="{:,.0f}")
+    goal = partial(at_least, floor=MIN_ROWS_PER_S, spell="{:,.0f}")
     for name, way, figure in (
         ("every word new", plain, goal),
         ("words known", plain, goal),
@@ -192,7 +192,7 @@ def _labels_kept(
         figures.append(shown(f"{classifier}: {name}: copies read right", f"{right.mean():.4f}"))
         what = f"{classifier}: {name}: labels kept (of changed rows that were read right)"
         figures.append(
-            at_least(what, kept, LEAST_KEPT_RATIO, "{:.4f}") if name != "naive" else shown(what, f"{kept:.4f}")
+            at_least(what, kept, MIN_KEPT_RATIO, "{:.4f}") if name != "naive" else shown(what, f"{kept:.4f}")
         )
     return figures
 
@@ -283,7 +283,7 @@ def _plain(text: str) -> str:
 
 
 def _bare(text: str) -> str:
-    """Letters and digits alone."""
+    """NgramLists and digits alone."""
     return " ".join(re.findall(r"\w+", _plain(text)))
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from synthgen.api import dedup_rows, rows, run, run_async
-    from synthgen.engine.run import RunResult
+    from synthgen.engine.running.run import RunResult
     from synthgen.errors import BudgetExhausted, JobError, JournalError, ProviderError, SynthgenError
     from synthgen.quality.dedup import DedupResult
 
@@ -37,7 +37,7 @@ __all__ = [
 
 _HOMES = {
     "DedupResult": "synthgen.quality.dedup",
-    "RunResult": "synthgen.engine.run",
+    "RunResult": "synthgen.engine.running.run",
     "dedup_rows": "synthgen.api",
     "rows": "synthgen.api",
     "run": "synthgen.api",

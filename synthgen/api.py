@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
-    from synthgen.engine.admit import Admission
-    from synthgen.engine.blueprint import Blueprint
+    from synthgen.engine.changes.admit import Admission
+    from synthgen.engine.changes.preview import Preview
     from synthgen.engine.events import Event, Observer
-    from synthgen.engine.preview import Preview
-    from synthgen.engine.run import RunResult
+    from synthgen.engine.planning.prepared import PreparedJob
+    from synthgen.engine.running.run import RunResult
     from synthgen.journal import StoredRow
     from synthgen.quality.dedup import DedupResult
     from synthgen.recipes import Recipe
@@ -77,15 +77,15 @@ async def run_async(
 
 def _settled(
     job: str | Path, out: str | Path | None, on_change: OnChange, confirm: Confirm | None
-) -> tuple[Blueprint, Path, Admission]:
+) -> tuple[PreparedJob, Path, Admission]:
     """The job read, and whoever has to be asked asked: a person at a prompt must not hold up an event loop."""
-    blueprint = load_blueprint(Path(job))
-    run_dir = Path(out) if out is not None else Path("runs") / blueprint.job.name
+    prepared = load_prepared(Path(job))
+    run_dir = Path(out) if out is not None else Path("runs") / prepared.job.name
     if on_change != "ask":
-        return blueprint, run_dir, on_change
-    from synthgen.engine.admit import settle_by_asking
+        return prepared, run_dir, on_change
+    from synthgen.engine.changes.admit import settle_by_asking
 
-    return blueprint, run_dir, settle_by_asking(blueprint, run_dir, confirm or _confirm_on_terminal)
+    return prepared, run_dir, settle_by_asking(prepared, run_dir, confirm or _confirm_on_terminal)
 
 
 def _confirm_on_terminal(preview: Preview) -> bool | None:
@@ -102,14 +102,14 @@ def _confirm_on_terminal(preview: Preview) -> bool | None:
 
 
 async def _run(
-    blueprint: Blueprint, run_dir: Path, on_change: Admission, *, pilot: int | None, observe: Observer | None
+    prepared: PreparedJob, run_dir: Path, on_change: Admission, *, pilot: int | None, observe: Observer | None
 ) -> RunResult:
     from synthgen.encoders import open_encoder
-    from synthgen.engine.run import run_job
+    from synthgen.engine.running.run import run_job
     from synthgen.providers.opening import open_provider
 
     return await run_job(
-        blueprint,
+        prepared,
         run_dir,
         open_provider=functools.partial(open_provider, open_encoder=open_encoder),
         observe=observe or _ignore,
@@ -153,7 +153,7 @@ def dedup_rows(
         text: Where a mapping holds it.
         against: Other rows that no kept one may be near.
         threshold: Cosine at or above which two rows are the same.
-        lexical: Jaccard overlap of character 3-grams at or above which they are; None looks at no letters.
+        lexical: Jaccard overlap of character 3-grams at or above which they are; None looks at no character n-grams.
         encoder: As a job file names it; `none` looks at no embeddings.
         has_borderline: Whether to name the nearest row of kept ones where it is just below a threshold.
         on_progress: Called with what is done, how many rows of how many.
@@ -204,7 +204,7 @@ def as_exported(row: StoredRow, meta: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def load_blueprint(path: Path) -> Blueprint:
+def load_prepared(path: Path) -> PreparedJob:
     """Read a job file and everything it names.
 
     Raises:
@@ -213,13 +213,13 @@ def load_blueprint(path: Path) -> Blueprint:
     return load_job(path)[0]
 
 
-def load_job(path: Path) -> tuple[Blueprint, Recipe]:
-    """As `load_blueprint`, with the recipe that the job follows.
+def load_job(path: Path) -> tuple[PreparedJob, Recipe]:
+    """As `load_prepared`, with the recipe that the job follows.
 
     Raises:
         JobError: Any of it is wrong.
     """
-    from synthgen.engine.draw import draw_blueprint
+    from synthgen.engine.planning.prepare import prepare_job
     from synthgen.errors import JobError
     from synthgen.job import parse_job
     from synthgen.recipes import resolve
@@ -233,7 +233,7 @@ def load_job(path: Path) -> tuple[Blueprint, Recipe]:
     except (OSError, UnicodeDecodeError) as error:
         raise JobError(f"{path}: cannot be read as UTF-8 text: {error}") from None
     job, recipe = resolve(parse_job(text, name=str(path)), name=str(path), base=path.parent)
-    return draw_blueprint(job, base=path.parent, name=str(path)), recipe
+    return prepare_job(job, base=path.parent, name=str(path)), recipe
 
 
 def _ignore(event: Event) -> None:

@@ -167,6 +167,21 @@ class Usage:
         return self.input_tokens + self.output_tokens
 
 
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """Requests, tokens and money; adds up."""
+
+    requests: int = 0
+    usage: Usage = Usage()
+
+    def __add__(self, other: Spend) -> Spend:
+        return Spend(self.requests + other.requests, self.usage + other.usage)
+
+    def __sub__(self, other: Spend) -> Spend:
+        less = Usage(-other.usage.input_tokens, -other.usage.output_tokens, -other.usage.usd)
+        return Spend(self.requests - other.requests, self.usage + less)
+
+
 class Answer(NamedTuple):
     """What a provider brings back from one successful call.
 

@@ -70,7 +70,7 @@ def main(task: Task) -> None:
 
 
 def find_vocabulary() -> None:
-    """Tell tiktoken where LiteLLM keeps its file."""
+    """ProgressCallback tiktoken where LiteLLM keeps its file."""
     found = importlib.util.find_spec("litellm")
     if found is not None and found.origin is not None:
         folder = Path(found.origin).parent / "litellm_core_utils" / "tokenizers"

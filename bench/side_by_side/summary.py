@@ -95,7 +95,7 @@ def _whole(engine: Run, peer: Run) -> float:
     return engine.wall_s / peer.wall_s if is_alike and peer.wall_s else 0.0
 
 
-def _bought(engine: Run, peer: Run) -> float:
+def _paid(engine: Run, peer: Run) -> float:
     return float(engine.served["granted"]) / float(peer.served["granted"])
 
 
@@ -109,7 +109,7 @@ MEASURES: tuple[tuple[str, str, Callable[[Run, Run], float]], ...] = (
     ("peak memory", "100ms", lambda engine, peer: engine.peak_mib / peer.peak_mib),
     ("the whole run at 100 ms, start-up included", "100ms", _whole),
     ("seconds under faults, as whole and clean", "faults", _whole),
-    ("answers bought after a kill", "kill", _bought),
+    ("answers bought after a kill", "kill", _paid),
 )
 
 

@@ -1,7 +1,7 @@
 """How far a row is from the row it was made from: not the same again, and changed as much as was asked for.
 
-`Unchanged` and `Change` look at words and letters; `judge_similarity` at the vectors of both texts, which somebody else
-makes. A row without a source (written, not rewritten) has nothing to be compared with and passes.
+`Unchanged` and `Change` look at words and character n-grams; `judge_similarity` at the vectors of both texts, which
+somebody else makes. A row without a source (written, not rewritten) has nothing to be compared with and passes.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ class Band:
 # A third and two thirds of the words, so that no row fits two levels: 0.34 and 0.67 are no ratio of fewer than fifty
 # words. Measured on banking77 and msbot_lu (bench/paraphrase.py, 2026-11-21): one typo, word or politeness lies below
 # the first cut in 95 of 100 texts; customers who say the same differently change a median of 0.62 to 0.71 of the words.
-# Reordered copies change as many words and keep their letters (overlap 0.93 and more; real paraphrases 0.71 and less).
-# Similarity tells another subject (0.52 or less in 95 of 100 pairs), hardly another message on the same subject; at
-# `low` one typo costs up to 0.3 of it.
+# Reordered copies change as many words and keep their character n-grams (overlap 0.93 and more; real paraphrases 0.71
+# and less). Similarity tells another subject (0.52 or less in 95 of 100 pairs), hardly another message on the same
+# subject; at `low` one typo costs up to 0.3 of it.
 LEVELS: Mapping[str, Band] = {
     "low": Band(max_edit_ratio=0.34, min_similarity=0.75),
     "moderate": Band(min_edit_ratio=0.34, max_edit_ratio=0.67, min_similarity=0.75),
@@ -72,7 +72,8 @@ class Unchanged:
 
 
 class Change:
-    """Rejects a row that is nearer to its source, or further from it, than was asked for: by words and letters."""
+    """Rejects a row that is nearer to its source, or further from it, than was asked for: by words and character
+    n-grams."""
 
     name = "change"
 

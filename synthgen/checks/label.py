@@ -22,7 +22,7 @@ from synthgen.measure.logistic import LogisticTrainer, balanced_weights, encode_
 from synthgen.measure.threads import one_thread
 from synthgen.records import Reason, Rejection
 
-LEAST_ROWS = 5
+MIN_ROWS = 5
 FOLDS = 5
 AGREES, UNSURE, UNJUDGED = "agrees", "unsure", "unjudged"
 Vector = npt.NDArray[Any]
@@ -186,7 +186,7 @@ class LabelJudge:
         """Thresholds and error from the probabilities of real rows (NaN for a row that was not held out)."""
         counts = np.bincount(codes, minlength=len(names))
         own = seen[np.arange(len(codes)), codes]
-        enough = counts >= LEAST_ROWS
+        enough = counts >= MIN_ROWS
         thresholds = np.array([np.nanmean(own[codes == c]) if enough[c] else np.inf for c in range(len(names))])
         unjudged = tuple(name for name, is_enough in zip(names, enough, strict=True) if not is_enough)
         judge = cls(LabelError(None, None, temperature, is_held_out, {}, unjudged), config, names, thresholds, read)
@@ -284,7 +284,7 @@ def _held_out_probabilities(
     rng = np.random.default_rng([seed, 11])
     fold = np.full(len(codes), -1)
     for code, count in Counter(codes.tolist()).items():
-        if count >= LEAST_ROWS:
+        if count >= MIN_ROWS:
             fold[rng.permutation(np.flatnonzero(codes == code))] = np.arange(count) % FOLDS
     found = np.full((len(codes), classes), np.nan)
     for held in range(FOLDS):

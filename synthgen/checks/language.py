@@ -17,12 +17,12 @@ from typing import Any
 from synthgen.errors import JobError
 from synthgen.records import Candidate, Reason, Rejection
 
-_LEAST_CHARS = 12
-_LEAST_WORDS = 3
+_MIN_CHARS = 12
+_MIN_WORDS = 3
 _LAST_LATIN = "\u024f"
 MIN_PROBABILITY = 0.07
 # An emoji or a number reads as any language: something must have been recognised.
-_LEAST_RECOGNISED = 0.2
+_MIN_RECOGNISED = 0.2
 # More languages that share the Latin script would cost right rows; those with a script of their own cost nothing.
 USUAL = (
     *("en", "es", "fr", "de", "it", "pt", "nl", "pl", "sv", "tr", "vi"),
@@ -59,14 +59,14 @@ class Language:
         chances = dict(_identifier(self._languages).rank(text))
         wanted = sum(float(chances[language]) for language in self._languages)
         best = max(chances, key=lambda language: float(chances[language]))
-        if wanted >= MIN_PROBABILITY or best in self._languages or chances[best] < _LEAST_RECOGNISED:
+        if wanted >= MIN_PROBABILITY or best in self._languages or chances[best] < _MIN_RECOGNISED:
             return None
         evidence = {"language": best, "probability": round(float(chances[best]), 4), "wanted": list(self._languages)}
         return {**evidence, "wanted_probability": round(wanted, 4), "min": MIN_PROBABILITY}
 
 
 def _is_judged(text: str) -> bool:
-    if len(text) >= _LEAST_CHARS and len(text.split()) >= _LEAST_WORDS:
+    if len(text) >= _MIN_CHARS and len(text.split()) >= _MIN_WORDS:
         return True
     return any(character > _LAST_LATIN and character.isalpha() for character in text)
 

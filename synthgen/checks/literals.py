@@ -14,9 +14,9 @@ from typing import Any
 
 from ahocorasick_rs import AhoCorasick
 
-MOST_LITERALS = 64
-MOST_OF_A_CLASS = 4
-MOST_RUNS = 8
+MAX_LITERALS = 64
+MAX_OF_A_CLASS = 4
+MAX_RUNS = 8
 _COMMON = frozenset({"the", "and", "you", "for", "are", "here", "like", "an", "as", "am", "in", "is", "it", "on", "to"})
 
 
@@ -26,7 +26,7 @@ def required_literals(pattern: re.Pattern[str]) -> frozenset[str] | None:
     Reads the parsed expression, so it is right for whatever `re` accepts: what it does not know requires nothing.
     """
     found = _of_sequence(_parser.parse(pattern.pattern, pattern.flags))
-    if found is None or len(found) > MOST_LITERALS or any(_rarity(literal) == 0 for literal in found):
+    if found is None or len(found) > MAX_LITERALS or any(_rarity(literal) == 0 for literal in found):
         return None
     return frozenset(found)
 
@@ -68,7 +68,7 @@ def _of_sequence(items: Iterable[tuple[Any, Any]]) -> set[str] | None:
     runs = {""}  # what stands next to each other: one of these
     for op, value in items:
         members = _of_character(op, value)
-        if members is not None and len(runs) * len(members) <= MOST_RUNS:
+        if members is not None and len(runs) * len(members) <= MAX_RUNS:
             runs = {run + member for run in runs for member in members}
             continue
         candidates += _worthwhile(runs)
@@ -107,7 +107,7 @@ def _of_item(op: Any, value: Any) -> set[str] | None:
 
 def _of_class(members: Sequence[tuple[Any, Any]]) -> set[str] | None:
     """A class of a few characters is one of them."""
-    if len(members) > MOST_OF_A_CLASS or any(op is not _constants.LITERAL for op, _ in members):
+    if len(members) > MAX_OF_A_CLASS or any(op is not _constants.LITERAL for op, _ in members):
         return None
     return {chr(value).casefold() for _, value in members}
 
@@ -126,7 +126,8 @@ def _worth(literals: set[str]) -> tuple[float, int]:
 
 
 def _rarity(literal: str) -> float:
-    """How much a literal tells: long ones are rare; of single characters, letters and spaces are in every text."""
+    """How much a literal tells: long ones are rare; of single characters, letters and spaces are in every
+    text."""
     if len(literal) == 1:
         return 0.0 if literal.isalpha() or literal.isspace() else 2.5
     return 1.0 if literal in _COMMON else float(len(literal))

@@ -1,4 +1,4 @@
-"""Personal data in a row: turned down, replaced, or put before a person, entity by entity."""
+"""Personal data in a row: rejected, replaced, or put before a person, entity by entity."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Pii:
         self._find = lru_cache(maxsize=_REMEMBERED_TEXTS)(detector.find)
 
     def rewrite(self, candidate: Candidate) -> tuple[Candidate, Mapping[str, Any]]:
-        """The row with stand-ins for what is to be redacted, and what was, for its results."""
+        """The row with surrogate values for what is to be redacted, and what was, for its results."""
         if not self._redact:
             return candidate, {}
         counts: Counter[str] = Counter()

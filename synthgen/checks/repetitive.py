@@ -17,10 +17,10 @@ _CHARACTER_LOOP = re.compile(r"([^\W_])\1{19,}")
 _UNIT_LOOP = re.compile(r"([^\W_][^\n]{1,23}?)\1{4,}")
 _MIN_LOOP_CHARS = 30
 # A loop of period p and length L repeats L - 2 - p triples: 18 characters of a run of 20, 22 of a unit loop of 30.
-_LEAST_REPEATED_TRIPLES = 17
-_LONGEST_PERIOD = 24
+_MIN_REPEATED_TRIPLES = 17
+_MAX_PERIOD = 24
 _PROBE_EVERY = 10
-_LEAST_RETURNS = 3
+_MIN_RETURNS = 3
 _LOOP_DIGITS = 32
 _DIGITS = re.compile(r"\d(?:[ \-]?\d){31,}")
 # The loops of longer texts show in their beginning, too.
@@ -84,13 +84,13 @@ def _loop(text: str) -> dict[str, Any] | None:
 def _may_loop(text: str) -> bool:
     """Whether a loop is possible: each kind repeats three characters in a row at least so often, or holds digits."""
     triples = len(text) - 2
-    if triples <= _LEAST_REPEATED_TRIPLES:
+    if triples <= _MIN_REPEATED_TRIPLES:
         return False
     if _holds_many_digits(text):
         return True
     if not _comes_again_soon(text):
         return False
-    return triples - len(set(zip(text, text[1:], text[2:], strict=False))) >= _LEAST_REPEATED_TRIPLES
+    return triples - len(set(zip(text, text[1:], text[2:], strict=False))) >= _MIN_REPEATED_TRIPLES
 
 
 def _comes_again_soon(text: str) -> bool:
@@ -101,9 +101,9 @@ def _comes_again_soon(text: str) -> bool:
     """
     for i in range(0, len(text) - 2, _PROBE_EVERY):
         triple, at, times = text[i : i + 3], i, 0
-        while times < _LEAST_RETURNS and (at := text.find(triple, at + 1, at + 3 + _LONGEST_PERIOD)) >= 0:
+        while times < _MIN_RETURNS and (at := text.find(triple, at + 1, at + 3 + _MAX_PERIOD)) >= 0:
             times += 1
-        if times == _LEAST_RETURNS:
+        if times == _MIN_RETURNS:
             return True
     return False
 

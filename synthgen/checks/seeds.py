@@ -7,7 +7,7 @@ from functools import lru_cache
 from synthgen.records import Candidate, Reason, Rejection
 from synthgen.text import form_ngrams, jaccard, normalise
 
-_LEAST_CONTAINED_CHARS = 20
+_MIN_CONTAINED_CHARS = 20
 _ROUNDING = 1e-9
 
 
@@ -35,7 +35,7 @@ class CopiedSeed:
             if is_long_enough and self._may_overlap(padded, seed_grams):
                 grams = grams or form_ngrams(form)
                 overlap = jaccard(grams, seed_grams)
-            holds_it = len(seed_form) >= _LEAST_CONTAINED_CHARS and f" {seed_form} " in padded
+            holds_it = len(seed_form) >= _MIN_CONTAINED_CHARS and f" {seed_form} " in padded
             if holds_it or overlap >= self._max_overlap_ratio:
                 evidence = {"id": seed_id, "text": seed, "overlap_ratio": round(overlap, 4), "contains_seed": holds_it}
                 return Rejection(Reason.COPIED_SEED, {**evidence, "max_overlap_ratio": self._max_overlap_ratio})

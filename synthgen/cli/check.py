@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from synthgen.quality.tables import Table
 
 File = click.Path(path_type=Path)
-MOST_CLASSES = 40
+MAX_CLASSES = 40
 _DOUBTS = {"label", "review"}
 
 
@@ -66,7 +66,7 @@ def command(
     """
     import orjson
 
-    from synthgen.cli.telling import telling
+    from synthgen.cli.progress import telling
     from synthgen.quality.checking import check_rows
     from synthgen.quality.tables import read_table, require_output
     from synthgen.quality.vectors import TextVectors
@@ -169,10 +169,10 @@ def _lines(said: Mapping[str, Any], outputs: Sequence[Path]) -> Iterator[str]:
     classes = sorted(said["classes"].items(), key=lambda item: (item[1]["kept_ratio"], item[0]))
     if len(classes) > 1:
         yield "classes   the fewest kept first"
-        for label, counts in classes[:MOST_CLASSES]:
+        for label, counts in classes[:MAX_CLASSES]:
             yield f"  {label:<30} {counts['kept']:>6,} of {counts['rows']:,} ({100 * counts['kept_ratio']:.0f} %)"
-    if len(classes) > MOST_CLASSES:
-        yield f"  ... and {len(classes) - MOST_CLASSES} more: --json shows all"
+    if len(classes) > MAX_CLASSES:
+        yield f"  ... and {len(classes) - MAX_CLASSES} more: --json shows all"
     yield from (f"written   {path}" for path in outputs)
 
 

@@ -44,7 +44,7 @@ def command(ctx: click.Context, file: Path, file_format: str | None, max_tokens:
 
 
 def _tell(report: FormatReport, file: Path, *, is_beside_json: bool) -> None:
-    from synthgen.display import visible
+    from synthgen.text import visible
 
     for text in report.of_file:
         click.echo(f"{file}: {text}", err=is_beside_json)

@@ -14,7 +14,7 @@ from synthgen.cli import options
 if TYPE_CHECKING:
     from synthgen.quality.drift import ClassDrift, DriftReport
 
-MOST_CLASSES = 30
+MAX_CLASSES = 30
 
 
 @click.command("compare")
@@ -40,7 +40,7 @@ def command(
     """
     import orjson
 
-    from synthgen.cli.telling import telling
+    from synthgen.cli.progress import telling
     from synthgen.quality.drift import compare_rows
     from synthgen.quality.tables import read_table
     from synthgen.quality.vectors import TextVectors
@@ -91,15 +91,15 @@ def _lines(found: DriftReport) -> Iterator[str]:
         yield from _class_lines(found.classes)
     if found.tics:
         yield "over-used turns of phrase (rows that have it; rows expected at the rate of the real rows):"
-    for tic in found.tics:
-        yield f"  {tic.rows:>6,}  {tic.expected_rows:>9.1f}  {tic.kind:<7} {tic.phrase}"
+    for phrase in found.tics:
+        yield f"  {phrase.rows:>6,}  {phrase.expected_rows:>9.1f}  {phrase.kind:<7} {phrase.phrase}"
 
 
 def _class_lines(classes: tuple[ClassDrift, ...]) -> Iterator[str]:
     shown = sorted(classes, key=lambda c: (-len(c.outside), c.label))
     yield "by class, those with most figures outside first:"
-    for drift in shown[:MOST_CLASSES]:
+    for drift in shown[:MAX_CLASSES]:
         said = drift.note or (", ".join(drift.outside) + " outside" if drift.outside else "like real rows")
         yield f"  {drift.label:<28} {drift.real_rows:>6,} real {drift.synthetic_rows:>6,} synthetic   {said}"
-    if len(shown) > MOST_CLASSES:
-        yield f"  ... and {len(shown) - MOST_CLASSES} more: --json shows all"
+    if len(shown) > MAX_CLASSES:
+        yield f"  ... and {len(shown) - MAX_CLASSES} more: --json shows all"

@@ -48,8 +48,9 @@ def command(
 ) -> None:  # fmt: skip
     """Write the rows of FILE without near-duplicates: the first of every group stays.
 
-    Compared are normal forms, then letters, then embeddings: no two rows that stay are the same by any of them, and
-    every row that goes names one that stays. FILE is csv, tsv, jsonl or parquet; all columns and the order stay.
+    Compared are normal forms, then character n-grams, then embeddings: no two rows that stay are the same by any of
+    them, and every row that goes names one that stays. FILE is csv, tsv, jsonl or parquet; all columns and the order
+    stay.
     """
     import time
 

@@ -17,21 +17,21 @@ class Depth:
     """How much is looked at.
 
     Attributes:
-        most_rows: Synthetic rows over all classes; of real ones twice as many.
+        max_rows: Synthetic rows over all classes; of real ones twice as many.
         least_of_class: Rows of each class at least, where there are so many.
         draws: Samples drawn.
         by_class: Whether each class is compared by itself too.
     """
 
-    most_rows: int
+    max_rows: int
     least_of_class: int
     draws: int
     by_class: bool
 
 
-REPORT = Depth(most_rows=2_400, least_of_class=30, draws=20, by_class=True)
+REPORT = Depth(max_rows=2_400, least_of_class=30, draws=20, by_class=True)
 # A card is written with every export, so it must take a second and not a minute.
-CARD = Depth(most_rows=200, least_of_class=5, draws=10, by_class=False)
+CARD = Depth(max_rows=200, least_of_class=5, draws=10, by_class=False)
 
 
 def measure_drift(real: Sequence[MapRow], synthetic: Sequence[MapRow], depth: Depth = REPORT) -> dict[str, Any] | None:
@@ -40,11 +40,11 @@ def measure_drift(real: Sequence[MapRow], synthetic: Sequence[MapRow], depth: De
     Returns:
         JSON values, or None where either side has no rows of the classes.
     """
-    from synthgen.cli.telling import telling
+    from synthgen.cli.progress import telling
     from synthgen.quality.drift import compare_rows
 
     classes = {row.label for row in synthetic}
-    most = max(depth.least_of_class, depth.most_rows // max(1, len(classes)))
+    most = max(depth.least_of_class, depth.max_rows // max(1, len(classes)))
     samples = [_sample(real, classes, 2 * most), _sample(synthetic, classes, most)]
     if not all(samples):
         return None
@@ -68,7 +68,7 @@ def drift_for_card(journal: Any, tally: Any) -> Mapping[str, Any] | None:
     """A quick look at a run's drift; None where its real rows are not there any more."""
     from synthgen.report.gather import real_rows, sampled_rows
 
-    most = max(CARD.least_of_class, CARD.most_rows // max(1, len(tally.accepted)))
+    most = max(CARD.least_of_class, CARD.max_rows // max(1, len(tally.accepted)))
     return measure_drift(real_rows(journal), sampled_rows(journal, tally, most=most), CARD)
 
 

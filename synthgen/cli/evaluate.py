@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from synthgen.quality.tables import Table
     from synthgen.records import Row
 
-MOST_CLASSES = 20
+MAX_CLASSES = 20
 File = click.Path(path_type=Path)
 
 
@@ -74,7 +74,7 @@ def command(
     """
     import orjson
 
-    from synthgen.cli.telling import telling
+    from synthgen.cli.progress import telling
     from synthgen.quality.evaluation import evaluate_rows
     from synthgen.quality.leaks import refuse_synthetic_test
     from synthgen.quality.sweep_picture import draw_sweep, require_picture
@@ -200,7 +200,7 @@ def _sentence(found: Evaluation) -> str:
 
 
 def _recommendation(found: Evaluation) -> str:
-    from synthgen.quality.arms import ALL
+    from synthgen.quality.conditions import ALL
 
     if found.recommended_ratio == 0:
         return "real rows only: no ratio did better on held-out training rows"
@@ -214,14 +214,14 @@ def _class_lines(found: Evaluation) -> Iterator[str]:
     told.sort(key=lambda c: (c.verdict == "no evidence", -abs(c.difference.value), c.label))
     if told:
         yield "classes   those with synthetic rows, and those that changed"
-    for c in told[:MOST_CLASSES]:
+    for c in told[:MAX_CLASSES]:
         said = c.note or f"{_signed(c.difference.value)} ({_reach(c.difference)})  {c.verdict}"
         yield (
             f"  {c.label:<30} {c.real_rows:>5,} real {c.synthetic_rows:>5,} synthetic {c.test_rows:>5,} test   "
             f"F1 {c.baseline_f1:.3f} -> {c.augmented_f1:.3f}  {said}"
         )
-    if len(told) > MOST_CLASSES:
-        yield f"  ... and {len(told) - MOST_CLASSES} more: --json shows all"
+    if len(told) > MAX_CLASSES:
+        yield f"  ... and {len(told) - MAX_CLASSES} more: --json shows all"
 
 
 def _signed(value: float) -> str:

@@ -98,23 +98,23 @@ def _export(
     from synthgen.errors import JobError
     from synthgen.report.card import card_text
     from synthgen.report.facts import run_facts
-    from synthgen.review import read_standing
+    from synthgen.review import read_review_status
 
     meta = journal.meta()
-    standing = read_standing(journal)
-    if standing.state == "failed" and not despite_review:
+    status = read_review_status(journal)
+    if status.state == "failed" and not despite_review:
         raise JobError(
-            f"{run_dir}: not exported: its spot check says {standing.gate.sentence()}",
+            f"{run_dir}: not exported: its spot check says {status.acceptance.sentence()}",
             hint="mend the job and replay or run it again; or add --despite-review, and the card will say so",
         )
     facts, tally = run_facts(journal)
     facts["drift"] = drift_for_card(journal, tally) if has_drift else None
-    review = standing.as_json()
+    review = status.as_json()
     card = functools.partial(_card, card_text, facts, review, _FIELDS.get(chosen, _FLAT))
     rows = (as_exported(row, meta) for row in journal.rows(accepted=True))
     manifest = _manifest(meta, facts, review)
     task = _task(meta, instruction)
-    return write_rows(rows, output=output, format=chosen, manifest=manifest, card=card, task=task), standing.state
+    return write_rows(rows, output=output, format=chosen, manifest=manifest, card=card, task=task), status.state
 
 
 def _card(card_text: Any, facts: dict[str, Any], review: dict[str, Any], fields: str, rows: int, data_file: str) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from synthgen.quality.tables import Table
 
 File = click.Path(path_type=Path)
-MOST_CLASSES = 30
+MAX_CLASSES = 30
 
 
 @click.command("init")
@@ -120,10 +120,10 @@ def _show(table: Table, proposal: Proposal, *, has_test: bool, is_aside: bool) -
     if table.label:
         echo(f"classes   {len(proposal.counts):,}, the smallest first: real rows, and synthetic rows proposed")
         ordered = sorted(proposal.counts.items(), key=lambda c: (c[1], c[0]))
-        for label, count in ordered[:MOST_CLASSES]:
+        for label, count in ordered[:MAX_CLASSES]:
             echo(f"  {label:<30} {count:>7,} {proposal.targets.get(label, 0):>7,}")
-        if len(ordered) > MOST_CLASSES:
-            echo(f"  ... and {len(ordered) - MOST_CLASSES} more")
+        if len(ordered) > MAX_CLASSES:
+            echo(f"  ... and {len(ordered) - MAX_CLASSES} more")
     echo(f"in all    {sum(proposal.targets.values()):,} synthetic rows proposed")
     for note in proposal.notes:
         echo(f"note      {note}")

@@ -23,7 +23,7 @@ def verify(context: click.Context, run_dir: Path, as_json: bool) -> None:
     """
     import orjson
 
-    from synthgen.engine.verify import verify_run
+    from synthgen.engine.audit.verify import verify_run
     from synthgen.errors import JournalError
     from synthgen.report.findings import finding_lines
     from synthgen.report.progress import printable

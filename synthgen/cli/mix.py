@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from synthgen.quality.vectors import TextVectors
 
 File = click.Path(path_type=Path)
-MOST_CLASSES = 100
+MAX_CLASSES = 100
 
 
 @click.command("mix")
@@ -53,7 +53,7 @@ def command(
     """
     import orjson
 
-    from synthgen.cli.telling import telling
+    from synthgen.cli.progress import telling
     from synthgen.quality.marks import refuse_evaluation_name, refuse_marked
     from synthgen.quality.mixing import new_places, parse_ratio, plan_mix
     from synthgen.quality.tables import read_table, require_output, write_records
@@ -131,15 +131,15 @@ def _lines(plans: Sequence[ClassMix], copies: int) -> Iterator[str]:
     real, taken = sum(p.real for p in plans), sum(p.taken for p in plans)
     share = 100 * taken / max(1, real + taken)
     yield f"mix       {real:,} real and {taken:,} synthetic rows: {100 - share:.0f}:{share:.0f}"
-    for plan in plans[:MOST_CLASSES]:
+    for plan in plans[:MAX_CLASSES]:
         missing = f", {plan.wanted - plan.taken:,} more wanted than there are" if plan.wanted > plan.taken else ""
         warning = f"  WARNING {plan.warning}" if plan.warning else ""
         yield (
             f"  {plan.label or 'rows':<30} {plan.real:>6,} real {plan.taken:>6,} of {plan.available:,} synthetic"
             f"{missing}{warning}"
         )
-    if len(plans) > MOST_CLASSES:
-        yield f"  ... and {len(plans) - MOST_CLASSES} more classes: --json shows all"
+    if len(plans) > MAX_CLASSES:
+        yield f"  ... and {len(plans) - MAX_CLASSES} more classes: --json shows all"
     if copies:
         yield f"left out  {copies:,} synthetic rows that say what another row says"
 

@@ -10,9 +10,9 @@ import click
 from synthgen.api import load_job
 
 if TYPE_CHECKING:
-    from synthgen.engine.blueprint import Blueprint
-    from synthgen.engine.estimate import Estimate
-    from synthgen.engine.preview import Outlook
+    from synthgen.engine.changes.estimate import Estimate
+    from synthgen.engine.changes.preview import Outlook
+    from synthgen.engine.planning.prepared import PreparedJob
     from synthgen.recipes import Recipe
     from synthgen.records import Slot
 
@@ -33,15 +33,15 @@ def command(job: Path, prompts: int, out: Path | None, as_json: bool) -> None:
     """
     import orjson
 
-    from synthgen.engine.estimate import estimate, slots_to_show
+    from synthgen.engine.changes.estimate import estimate, slots_to_show
 
-    blueprint, recipe = load_job(job)
-    slots = list(slots_to_show(blueprint, prompts=prompts))
-    found = estimate(blueprint)
-    outlook = _outlook(blueprint, out or Path("runs") / blueprint.job.name)
-    warnings = _doubts(blueprint, recipe)
+    prepared, recipe = load_job(job)
+    slots = list(slots_to_show(prepared, prompts=prompts))
+    found = estimate(prepared)
+    outlook = _outlook(prepared, out or Path("runs") / prepared.job.name)
+    warnings = _doubts(prepared, recipe)
     if as_json:
-        redacted = {"redacted": dict(blueprint.redaction.counts)}
+        redacted = {"redacted": dict(prepared.redaction.counts)}
         click.echo(orjson.dumps({**_as_json(found, slots, outlook, recipe, warnings), **redacted}).decode())
         return
     for slot in slots:
@@ -52,9 +52,9 @@ def command(job: Path, prompts: int, out: Path | None, as_json: bool) -> None:
         click.echo(f"not for   {recipe.unfit_for}")
     for warning in warnings:
         click.secho(f"warning   {warning}", fg="yellow")
-    model = ", ".join(f"{g.model} ({len(g.endpoints)} endpoint{'s'[: len(g.endpoints) > 1]})" for g in blueprint.groups)
-    for stage in blueprint.stages:
-        if len(blueprint.stages) > 1:
+    model = ", ".join(f"{g.model} ({len(g.endpoints)} endpoint{'s'[: len(g.endpoints) > 1]})" for g in prepared.groups)
+    for stage in prepared.stages:
+        if len(prepared.stages) > 1:
             click.echo(f"stage     {stage.stage.name} ({stage.stage.kind})")
         click.echo(f"template  {stage.template_source.name}, {_rows(stage.items)} an answer")
         click.echo(f"checks    {', '.join(c.check for c in stage.checks)}")
@@ -63,41 +63,41 @@ def command(job: Path, prompts: int, out: Path | None, as_json: bool) -> None:
     if outlook is not None:
         for line in outlook.lines():
             click.echo(f"run       {line}")
-    notice = blueprint.redaction_notice()
+    notice = prepared.redaction_notice()
     if notice is not None:
         click.echo(f"note      {notice}")
-    skipped = blueprint.train.skipped
+    skipped = prepared.train.skipped
     if skipped:
-        click.echo(f"note      {skipped} rows of {blueprint.train.path} have an empty text or label and are not used")
+        click.echo(f"note      {skipped} rows of {prepared.train.path} have an empty text or label and are not used")
 
 
-def _outlook(blueprint: Blueprint, run_dir: Path) -> Outlook | None:
+def _outlook(prepared: PreparedJob, run_dir: Path) -> Outlook | None:
     """What the rest of a run takes, by its answers so far; None where there are none."""
     from contextlib import ExitStack, closing
 
-    from synthgen.engine.preview import look_ahead
-    from synthgen.engine.stages import stage_dirs
+    from synthgen.engine.changes.preview import look_ahead
+    from synthgen.engine.planning.stage_journals import stage_dirs
     from synthgen.journal import JOURNAL_NAME, Journal
 
-    dirs = stage_dirs(run_dir, blueprint)
+    dirs = stage_dirs(run_dir, prepared)
     if not all((folder / JOURNAL_NAME).exists() for folder in dirs):
         return None
     with ExitStack() as stack:
         journals = [stack.enter_context(closing(Journal.read(folder))) for folder in dirs]
-        return look_ahead(journals, blueprint) if any(journal.answers() for journal in journals) else None
+        return look_ahead(journals, prepared) if any(journal.answers() for journal in journals) else None
 
 
-def _doubts(blueprint: Blueprint, recipe: Recipe) -> list[str]:
+def _doubts(prepared: PreparedJob, recipe: Recipe) -> list[str]:
     """Why the recipe may be none for these rows."""
     from synthgen.data.tables import read_frame
     from synthgen.recipes.fitness import doubts
 
-    data, rows = blueprint.job.data, blueprint.train
+    data, rows = prepared.job.data, prepared.train
     if rows.path is None:
         return []
     frame = read_frame(rows.path)
     columns = {name: frame[name].to_list() for name in frame.columns if name not in (data.text, data.label)}
-    return doubts(recipe, [row.text for row in rows.rows], columns, options=blueprint.job.options)
+    return doubts(recipe, [row.text for row in rows.rows], columns, options=prepared.job.options)
 
 
 def _rows(count: int) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from synthgen.engine.replay import ReplayResult
+    from synthgen.engine.running.replay import ReplayResult
 
 
 @click.command("replay")
@@ -34,7 +34,7 @@ def command(context: click.Context, run_dir: Path, settings: tuple[str, ...], as
     import anyio
     import orjson
 
-    from synthgen.engine.replay import replay_run
+    from synthgen.engine.running.replay import replay_run
     from synthgen.report.progress import open_progress
 
     with open_progress(is_quiet=as_json) as progress:

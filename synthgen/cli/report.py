@@ -49,9 +49,9 @@ def command(run_dir: Path, output: Path | None, drift: bool, as_json: bool) -> N
 def _gather(journal: Journal, *, has_drift: bool) -> dict[str, Any]:
     from synthgen.cli.drifting import measure_drift
     from synthgen.report.gather import gather_report
-    from synthgen.review import read_standing
+    from synthgen.review import read_review_status
 
-    review = read_standing(journal).as_json()
+    review = read_review_status(journal).as_json()
     return gather_report(journal, review=review, compare=measure_drift if has_drift else None)
 
 

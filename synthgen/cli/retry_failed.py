@@ -1,4 +1,4 @@
-"""`synthgen retry-failed`: give the slots that were given up a second chance."""
+"""`synthgen retry-failed`: give the slots that failed permanently a second chance."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def command(run_dir: Path, as_json: bool) -> None:
     """
     import orjson
 
-    from synthgen.engine.reopen import reopen_failed
+    from synthgen.engine.changes.reopen import reopen_failed
 
     found = reopen_failed(run_dir)
     if as_json:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from synthgen.review.desk import Desk
     from synthgen.review.server import ReviewServer
+    from synthgen.review.session import ReviewSession
 
 
 @click.command("review")
@@ -58,30 +58,30 @@ def command(
     A page opens on this machine; each key press is kept at once, and the same command goes on where it was left. The
     sample passes when the error rate is below 5 % at 95 % confidence: 59 rows without an error, 93 with one.
     """
-    from synthgen.review.desk import open_desk
-    from synthgen.review.sheet import read_sheet, write_sheet
+    from synthgen.review.csv_sheet import read_csv_sheet, write_csv_sheet
+    from synthgen.review.session import open_session
 
     if tui and (csv_in or csv_out):
         raise click.UsageError("--tui cannot be combined with --csv-in or --csv-out")
-    desk = open_desk(run_dir, reviewer=reviewer or _login(), size=sample, extra=queue)
+    session = open_session(run_dir, reviewer=reviewer or _login(), size=sample, extra=queue)
     if csv_in is not None:
-        count = read_sheet(desk, csv_in)
-        click.echo(f"{count:,} verdicts of {desk.reviewer} taken over from {csv_in}", err=True)
+        count = read_csv_sheet(session, csv_in)
+        click.echo(f"{count:,} verdicts of {session.reviewer} taken over from {csv_in}", err=True)
     if csv_out is not None:
-        count = write_sheet(desk, csv_out)
+        count = write_csv_sheet(session, csv_out)
         click.echo(f"{count:,} rows written to {csv_out}; fill in `verdict`, then --csv-in it", err=True)
     if tui:
         from rich.console import Console
 
         from synthgen.review.terminal import review_in_terminal
 
-        review_in_terminal(desk, Console(stderr=True))
+        review_in_terminal(session, Console(stderr=True))
     elif csv_in is None and csv_out is None:
-        _serve(desk, port=port, opens=not no_open, as_json=as_json)
-    _show(desk, as_json=as_json)
+        _serve(session, port=port, opens=not no_open, as_json=as_json)
+    _show(session, as_json=as_json)
 
 
-def _serve(desk: Desk, *, port: int, opens: bool, as_json: bool) -> None:
+def _serve(session: ReviewSession, *, port: int, opens: bool, as_json: bool) -> None:
     import asyncio
 
     import orjson
@@ -90,34 +90,35 @@ def _serve(desk: Desk, *, port: int, opens: bool, as_json: bool) -> None:
 
     def announce(server: ReviewServer) -> None:
         if as_json:
-            click.echo(orjson.dumps({"url": server.url, "run_dir": str(desk.run_dir)}).decode())
+            click.echo(orjson.dumps({"url": server.url, "run_dir": str(session.run_dir)}).decode())
         click.echo(f"review  {server.url}", err=True)
         click.echo(
-            f"        {len(desk.sample.rows):,} rows, as {desk.reviewer}; Ctrl-C ends it, nothing is lost", err=True
+            f"        {len(session.sample.rows):,} rows, as {session.reviewer}; Ctrl-C ends it, nothing is lost",
+            err=True,
         )
         if opens:
             _open_browser(server.url)
 
     async def work() -> None:
-        await serve_until_signal(ReviewServer(desk, port=port), announce)
+        await serve_until_signal(ReviewServer(session, port=port), announce)
 
     asyncio.run(work())
 
 
-def _show(desk: Desk, *, as_json: bool) -> None:
+def _show(session: ReviewSession, *, as_json: bool) -> None:
     import orjson
 
-    standing = desk.standing()
-    click.echo(standing.gate.sentence(), err=as_json)
-    more, said = standing.gate.more_rows, desk.mine().said
-    unseen = sum(row.mark.row_id not in said for row in standing.sample.even)
+    status = session.status()
+    click.echo(status.acceptance.sentence(), err=as_json)
+    more, said = status.acceptance.more_rows, session.mine().said
+    unseen = sum(row.mark.row_id not in said for row in status.sample.even)
     if said and more and unseen < more:
-        size = len(standing.sample.even) + more - unseen
-        click.echo(f"  next: synthgen review {desk.run_dir} --sample {size}", err=True)
-    for line in _agreement_lines(standing.as_json()):
+        size = len(status.sample.even) + more - unseen
+        click.echo(f"  next: synthgen review {session.run_dir} --sample {size}", err=True)
+    for line in _agreement_lines(status.as_json()):
         click.echo(line, err=as_json)
     if as_json:
-        click.echo(orjson.dumps({"run_dir": str(desk.run_dir), **standing.as_json()}).decode())
+        click.echo(orjson.dumps({"run_dir": str(session.run_dir), **status.as_json()}).decode())
 
 
 def _agreement_lines(facts: Mapping[str, Any]) -> list[str]:

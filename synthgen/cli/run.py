@@ -12,7 +12,7 @@ import click
 
 if TYPE_CHECKING:
     from synthgen.engine.events import Event, Observer
-    from synthgen.engine.run import RunResult
+    from synthgen.engine.running.run import RunResult
 
 # A request makes hundreds of objects and hardly a cycle: looking for cycles after every 700 of them (Python's default)
 # took a tenth of the processor time of a run (2026-11-21).
@@ -60,7 +60,7 @@ def command(
 
     gc.set_threshold(*GARBAGE_THRESHOLDS)
     with ExitStack() as stack:
-        observers = [_notes_teller(), stack.enter_context(open_progress(is_quiet=quiet)).observe]
+        observers = [_notes_progress(), stack.enter_context(open_progress(is_quiet=quiet)).observe]
         if events is not None:
             observers.append(stack.enter_context(EventLog(events)).observe)
         result = api.run(job, out=out, on_change=on_change, pilot=pilot, observe=_together(observers))
@@ -68,7 +68,7 @@ def command(
     context.exit(result.exit_code)
 
 
-def _notes_teller() -> Observer:
+def _notes_progress() -> Observer:
     """Tells what is to be known before the progress, and whatever is shown of that."""
     from synthgen.engine.events import RunStarted
 

@@ -11,7 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from synthgen.journal import Journal
-    from synthgen.review import Standing
+    from synthgen.review import ReviewStatus
 
 
 @click.command("status")
@@ -26,10 +26,10 @@ def command(run_dir: Path, as_json: bool, rejected: int) -> None:
 
     import orjson
 
-    from synthgen.engine.stages import found_stage_dirs, losses_in_all, open_snapshots, rejected_in_all
+    from synthgen.engine.planning.stage_journals import found_stage_dirs, losses_in_all, open_snapshots, rejected_in_all
     from synthgen.journal import Journal, RunLock
     from synthgen.records import Usage
-    from synthgen.report.summary import rejection_lines, sample_lines, seen_sessions, session_lines, standing_lines
+    from synthgen.report.summary import rejection_lines, sample_lines, seen_sessions, session_lines, status_lines
 
     owner = RunLock.owner(run_dir)
     Journal.require(run_dir)
@@ -84,7 +84,7 @@ def command(run_dir: Path, as_json: bool, rejected: int) -> None:
             click.echo(orjson.dumps(facts).decode())
             return
         click.echo(f"{meta.get('name', run_dir.name)}: {status}" + (f" (process {owner})" if owner else ""))
-        for line in standing_lines(accepted, targets, rejections, failed):
+        for line in status_lines(accepted, targets, rejections, failed):
             click.echo(line)
         click.echo(f"answers   {answers:,} bought, {usage.input_tokens:,} + {usage.output_tokens:,} tokens")
         for stage in map(_stage, journals) if len(journals) > 1 else ():
@@ -93,7 +93,7 @@ def command(run_dir: Path, as_json: bool, rejected: int) -> None:
         for line in session_lines(sessions, losses):
             click.echo(line)
         if review:
-            click.echo(f"review    {review.gate.sentence()}")
+            click.echo(f"review    {review.acceptance.sentence()}")
         for line in sample_lines(journal, list(targets)):
             click.echo(line)
         if rejected:
@@ -113,8 +113,8 @@ def _stage(journal: Journal) -> dict[str, Any]:
     }
 
 
-def _review(journal: Journal, meta: Mapping[str, str]) -> Standing | None:
+def _review(journal: Journal, meta: Mapping[str, str]) -> ReviewStatus | None:
     """Where the spot check stands; None where nobody has begun one."""
-    from synthgen.review.standing import SETTINGS_KEY, read_standing
+    from synthgen.review.status import SETTINGS_KEY, read_review_status
 
-    return read_standing(journal) if SETTINGS_KEY in meta else None
+    return read_review_status(journal) if SETTINGS_KEY in meta else None

@@ -18,7 +18,7 @@ import orjson
 from synthgen.data.format_rules import RULES, texts_of, told_format
 from synthgen.errors import JobError
 
-LEAST_EXAMPLES = 10  # OpenAI refuses a file of fewer
+MIN_EXAMPLES = 10  # OpenAI refuses a file of fewer
 MAX_TOKENS = 65_536  # of one example, for the models that OpenAI lets be tuned; what is longer is cut at its end
 MAX_FILE_BYTES = 512 * 1024 * 1024
 _TOKENS_A_TURN = 4
@@ -109,7 +109,8 @@ def check_format(path: Path, *, format: str | None = None, max_tokens: int = MAX
 
 
 def estimate_tokens(texts: Iterable[str]) -> int:
-    """Tokens of the turns of one example, about: four letters of ASCII, or one and a half others, make one."""
+    """Tokens of the turns of one example, about: four letters of ASCII, or one and a half others, make
+    one."""
     tokens = 3.0
     for text in texts:
         plain = sum(map(str.isascii, text)) if not text.isascii() else len(text)
@@ -144,8 +145,8 @@ def _file_problems(examples: int, format: str, *, is_array: bool, size_bytes: in
         return
     if is_array:
         yield "is one JSON array: OpenAI reads one JSON object a line"
-    if 0 < examples < LEAST_EXAMPLES:
-        yield f"{examples} examples: OpenAI wants at least {LEAST_EXAMPLES}"
+    if 0 < examples < MIN_EXAMPLES:
+        yield f"{examples} examples: OpenAI wants at least {MIN_EXAMPLES}"
     if size_bytes > MAX_FILE_BYTES:
         yield f"{size_bytes / 2**20:,.0f} MiB: OpenAI takes at most {MAX_FILE_BYTES / 2**20:,.0f}"
 

@@ -18,7 +18,7 @@ from synthgen.records import Row
 if TYPE_CHECKING:
     import polars as pl
 
-LONGEST_FIELD = 2**31 - 1
+MAX_FIELD = 2**31 - 1
 FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")
 
 
@@ -104,7 +104,7 @@ def _read_csv(path: Path, separator: str) -> tuple[list[str], list[list[str | No
     Raises:
         JobError: A line that does not parse, or has more values than the header.
     """
-    csv.field_size_limit(LONGEST_FIELD)
+    csv.field_size_limit(MAX_FIELD)
     rows: list[list[str | None]] = []
     with path.open(newline="", encoding="utf-8-sig") as lines:
         reader = csv.reader(lines, delimiter=separator, strict=True)

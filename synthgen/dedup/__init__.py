@@ -1,7 +1,8 @@
-"""Is a row new? Exact by normal form, near by letters and by embedding; against accepted, real and test rows."""
+"""Is a row new? Exact by normal form, near by character n-grams and by embedding; against accepted, real and test
+rows."""
 
-from synthgen.dedup.decide import Deduplicator, Verdict
-from synthgen.dedup.index import Neighbour, VectorIndex
+from synthgen.dedup.decide import Comparison, Deduplicator
 from synthgen.dedup.pool import PoolRows
+from synthgen.dedup.vectors.index import Neighbour, VectorIndex
 
-__all__ = ["Deduplicator", "Neighbour", "PoolRows", "VectorIndex", "Verdict"]
+__all__ = ["Comparison", "Deduplicator", "Neighbour", "PoolRows", "VectorIndex"]

@@ -12,8 +12,8 @@ from hashlib import blake2b
 import numpy as np
 import numpy.typing as npt
 
-from synthgen.dedup.fold import SCAN_ERROR, as_unit
-from synthgen.dedup.index import cosine
+from synthgen.dedup.vectors.index import cosine
+from synthgen.dedup.vectors.projection import SCAN_ERROR, as_unit
 from synthgen.text import form_ngrams, jaccard
 
 Vectors = npt.NDArray[np.float16]
@@ -32,22 +32,22 @@ def near_pairs(vectors: Vectors, at_least: float) -> Iterator[Pair]:
                 yield j, start + i, similarity
 
 
-def lexical_pairs(forms: Sequence[str], at_least: float) -> Iterator[Pair]:
+def lexical_pairs(normalised: Sequence[str], at_least: float) -> Iterator[Pair]:
     """All pairs of normal forms with a Jaccard overlap of character 3-grams at or above a threshold.
 
     Every pair is looked at: first whether as many bits of a hash of each text differ as grams could at most, then by
     the sets themselves.
     """
-    sizes, sketches = np.empty(len(forms)), np.empty((_SKETCH_WORDS, len(forms)), dtype=np.uint64)
+    sizes, sketches = np.empty(len(normalised)), np.empty((_SKETCH_WORDS, len(normalised)), dtype=np.uint64)
     apart_ratio = (1 - at_least) / (1 + at_least)
-    for place, form in enumerate(forms):
-        grams = form_ngrams(form)
+    for place, normalised_text in enumerate(normalised):
+        grams = form_ngrams(normalised_text)
         sizes[place], sketches[:, place] = len(grams), _sketch(grams)
         most = apart_ratio * (sizes[:place] + len(grams)) + 1e-6
         others = np.flatnonzero(np.bitwise_count(sketches[0, :place] ^ sketches[0, place]) <= most)
         bits = np.bitwise_count(sketches[:, others] ^ sketches[:, place, None]).sum(axis=0, dtype=np.int64)
         for other in others[bits <= most[others]].tolist():
-            if (overlap := jaccard(form_ngrams(forms[other]), grams)) >= at_least:
+            if (overlap := jaccard(form_ngrams(normalised[other]), grams)) >= at_least:
                 yield other, place, overlap
 
 
@@ -65,12 +65,12 @@ def _bit(gram: str) -> int:
     return int.from_bytes(digest, "little") % (64 * _SKETCH_WORDS)
 
 
-def similarity_of(stage: str, forms: tuple[str, str], vectors: tuple[Vectors, Vectors] | None) -> float:
+def similarity_of(stage: str, normalised: tuple[str, str], vectors: tuple[Vectors, Vectors] | None) -> float:
     """Of two rows by one stage, computed from their texts and vectors alone."""
     if stage == "exact":
-        return float(forms[0] == forms[1])
+        return float(normalised[0] == normalised[1])
     if stage == "lexical":
-        return jaccard(form_ngrams(forms[0]), form_ngrams(forms[1]))
+        return jaccard(form_ngrams(normalised[0]), form_ngrams(normalised[1]))
     if vectors is None:
         raise ValueError("the embedding stage needs vectors")
     return cosine(*vectors)

@@ -14,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from synthgen.dedup.grams import GramOrder, Profiles
-from synthgen.dedup.index import Neighbour, VectorIndex
-from synthgen.dedup.lexical import LexicalIndex, Overlap
+from synthgen.dedup.ngrams.grams import GramOrder, Profiles
+from synthgen.dedup.ngrams.index import LexicalIndex, Overlap
+from synthgen.dedup.vectors.index import Neighbour, VectorIndex
 
 Vectors = npt.NDArray[np.float16]
 _LEAST = 0.05
@@ -51,16 +51,16 @@ class Outcome(NamedTuple):
 
 
 class Looked(NamedTuple):
-    """A batch that was compared by letters with what was there before it.
+    """A batch that was compared by character n-grams with what was there before it.
 
     Attributes:
-        forms: Normal forms.
+        normalised: Normal forms.
         profiles: Their grams, or None where they do not count.
         found: The nearest rows by the cheap stages, at most one a stage.
         needs_vector: Which rows the cheap stages did not settle.
     """
 
-    forms: Sequence[str]
+    normalised: Sequence[str]
     profiles: Profiles | None
     found: Sequence[list[Found]]
     needs_vector: list[bool]
@@ -69,13 +69,13 @@ class Looked(NamedTuple):
 class _Pool:
     """Rows by form, grams and vector, with the numbers they have outside."""
 
-    def __init__(self, name: str, forms: dict[bytes, int], lexical: LexicalIndex | None, near: VectorIndex | None):
-        self.name, self._forms, self._lexical, self._near = name, forms, lexical, near
+    def __init__(self, name: str, normalised: dict[bytes, int], lexical: LexicalIndex | None, near: VectorIndex | None):
+        self.name, self._normalised, self._lexical, self._near = name, normalised, lexical, near
         self._numbers, self._vector_numbers = array("q"), array("q")
 
-    def add(self, numbers: Sequence[int], forms: Sequence[str], profiles: Profiles | None) -> None:
-        for number, form in zip(numbers, forms, strict=True):
-            self._forms.setdefault(_digest(form), number)
+    def add(self, numbers: Sequence[int], normalised: Sequence[str], profiles: Profiles | None) -> None:
+        for number, normalised_text in zip(numbers, normalised, strict=True):
+            self._normalised.setdefault(_digest(normalised_text), number)
         if self._lexical is not None and profiles is not None:
             self._lexical.add(profiles)
             self._numbers.extend(numbers)
@@ -85,9 +85,9 @@ class _Pool:
             self._near.add(vectors)
             self._vector_numbers.extend(numbers)
 
-    def by_text(self, forms: Sequence[str], profiles: Profiles | None) -> list[list[Found]]:
-        """The nearest row to each, if any: by its form, else by its letters."""
-        places = [self._forms.get(_digest(form)) for form in forms]
+    def by_text(self, normalised: Sequence[str], profiles: Profiles | None) -> list[list[Found]]:
+        """The nearest row to each, if any: by its form, else by its character n-grams."""
+        places = [self._normalised.get(_digest(normalised_text)) for normalised_text in normalised]
         found = [[] if place is None else [Found(1.0, self.name, place, "exact")] for place in places]
         if self._lexical is not None and profiles is not None:
             new = [row for row, place in enumerate(places) if place is None]
@@ -96,7 +96,7 @@ class _Pool:
         return found
 
     def among(self, profiles: Profiles) -> list[Sequence[Overlap]]:
-        """For each row of a batch, the earlier ones of it that are near by letters."""
+        """For each row of a batch, the earlier ones of it that are near by character n-grams."""
         return [] if self._lexical is None else self._lexical.among(profiles)
 
     def near_among(self, vectors: Vectors) -> list[list[Neighbour]]:
@@ -133,25 +133,25 @@ class Cascade:
         self._against, self._kept = self._pool("against"), self._pool("kept")
         self._count = 0
 
-    def add_against(self, first: int, forms: Sequence[str], vectors: Vectors | None) -> None:
+    def add_against(self, first: int, normalised: Sequence[str], vectors: Vectors | None) -> None:
         """Rows that others are compared with and that are not judged themselves.
 
         Args:
             first: Number of the first of them.
-            forms: Their normal forms.
+            normalised: Their normal forms.
             vectors: One each, or None where embeddings do not count.
         """
-        self._against.add(range(first, first + len(forms)), forms, self._profiles(forms))
+        self._against.add(range(first, first + len(normalised)), normalised, self._profiles(normalised))
         if vectors is not None:
-            self._against.add_vectors(range(first, first + len(forms)), vectors)
+            self._against.add_vectors(range(first, first + len(normalised)), vectors)
 
-    def look(self, forms: Sequence[str]) -> Looked:
-        """Compare the next batch by its letters with the rows that were there before it."""
-        profiles = self._profiles(forms)
-        pools = [pool.by_text(forms, profiles) for pool in (self._against, self._kept)]
+    def look(self, normalised: Sequence[str]) -> Looked:
+        """Compare the next batch by its character n-grams with the rows that were there before it."""
+        profiles = self._profiles(normalised)
+        pools = [pool.by_text(normalised, profiles) for pool in (self._against, self._kept)]
         found = [against + kept for against, kept in zip(*pools, strict=True)]
         needs = [self._near_floor is not None and not any(map(self._is_same, row)) for row in found]
-        return Looked(forms, profiles, found, needs)
+        return Looked(normalised, profiles, found, needs)
 
     def settle(self, looked: Looked, numbers: Sequence[int], vectors: Vectors | None) -> list[Outcome]:
         """Decide on a batch, in its order, and keep what is new.
@@ -172,18 +172,18 @@ class Cascade:
         alike = self._alike(looked)
         first: dict[str, int] = {}
         outcomes: list[Outcome] = []
-        for place, form in enumerate(looked.forms):
+        for place, normalised_text in enumerate(looked.normalised):
             within = [
                 Found(similarity, "kept", numbers[other], stage)
                 for stage, pairs in (("lexical", alike), ("near", among))
                 for other, similarity in pairs.get(place, ())
                 if outcomes[other].duplicate_of is None
             ]
-            same = [Found(1.0, "kept", numbers[first[form]], "exact")] if form in first else []
+            same = [Found(1.0, "kept", numbers[first[normalised_text]], "exact")] if normalised_text in first else []
             outcome = self._outcome(found[place] + same + within)
             outcomes.append(outcome)
             if outcome.duplicate_of is None:
-                first[form] = place
+                first[normalised_text] = place
         self._keep(looked, numbers, vectors, places, outcomes)
         return outcomes
 
@@ -193,7 +193,7 @@ class Cascade:
     ) -> None:  # fmt: skip
         new = [place for place, outcome in enumerate(outcomes) if outcome.duplicate_of is None]
         profiles = None if looked.profiles is None else looked.profiles.take(new)
-        self._kept.add([numbers[place] for place in new], [looked.forms[place] for place in new], profiles)
+        self._kept.add([numbers[place] for place in new], [looked.normalised[place] for place in new], profiles)
         if vectors is not None:
             is_kept = [outcomes[place].duplicate_of is None for place in places]
             kept = [numbers[place] for place, keep in zip(places, is_kept, strict=True) if keep]
@@ -222,13 +222,13 @@ class Cascade:
         }
 
     def _alike(self, looked: Looked) -> dict[int, Sequence[Overlap]]:
-        """For each row of a batch, the earlier ones of it that are near by letters."""
+        """For each row of a batch, the earlier ones of it that are near by character n-grams."""
         if looked.profiles is None:
             return {}
         return {place: close for place, close in enumerate(self._kept.among(looked.profiles)) if close}
 
-    def _profiles(self, forms: Sequence[str]) -> Profiles | None:
-        return None if self._lexical_floor is None else self._order.profiles(forms)
+    def _profiles(self, normalised: Sequence[str]) -> Profiles | None:
+        return None if self._lexical_floor is None else self._order.profiles(normalised)
 
     def _pool(self, name: str) -> _Pool:
         lexical = None if self._lexical_floor is None else LexicalIndex(self._lexical_floor, self._order)
@@ -236,5 +236,5 @@ class Cascade:
         return _Pool(name, {}, lexical, near)
 
 
-def _digest(form: str) -> bytes:
-    return blake2b(form.encode("utf-8", "replace"), digest_size=16).digest()
+def _digest(normalised_text: str) -> bytes:
+    return blake2b(normalised_text.encode("utf-8", "replace"), digest_size=16).digest()

@@ -35,11 +35,11 @@ def is_contrast(one: str, other: str) -> bool:
     return bare == other_bare and said != other_said
 
 
-def _taken_apart(form: str) -> tuple[list[str], list[str]]:
+def _taken_apart(normalised_text: str) -> tuple[list[str], list[str]]:
     """The words with numbers blanked and negations left out, and what was blanked and left out."""
     bare: list[str] = []
     said: list[str] = []
-    for word in form.split():
+    for word in normalised_text.split():
         if _NEGATED.fullmatch(word):
             said.append("not")
             verb = _POSITIVE.get(word, word.removesuffix("nt"))

@@ -1,8 +1,8 @@
 """Whether a candidate is new among the real, test and accepted rows: a cascade, cheap first.
 
 Exact (equal normal forms), lexical (Jaccard overlap of character 3-grams), embedding (cosine). Two promises: no kept
-pair at or above the threshold of any stage that is on, and every removed row names a kept or real witness at or above
-it. What a cheap stage settles is never encoded.
+pair at or above the threshold of any stage that is on, and every removed row names a kept or real row it duplicates at
+or above it. What a cheap stage settles is never encoded.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from synthgen.dedup.contrast import is_contrast
-from synthgen.dedup.foresight import Foresight
-from synthgen.dedup.grams import GramOrder, Profiles
-from synthgen.dedup.normal import normalise_all
+from synthgen.dedup.look_ahead import LookAhead
+from synthgen.dedup.ngrams.grams import GramOrder, Profiles
+from synthgen.dedup.normalised import normalise_all
 from synthgen.dedup.pool import Match, Pool, PoolRow, PoolRows, Stages, Vector
 from synthgen.job import DuplicateCheck, LeakageCheck
 from synthgen.records import Candidate, Nearest, Reason, Rejection, Row
@@ -27,7 +27,7 @@ RANKED_ROWS = 20_000
 _OFF = Stages(None, None)
 
 
-class Verdict(NamedTuple):
+class Comparison(NamedTuple):
     """What stands against a candidate.
 
     Attributes:
@@ -70,13 +70,13 @@ class Deduplicator:
         has_grams = repeats.lexical is not None or leaks.lexical is not None
         static, growing = None, None
         if has_grams:
-            forms = [normalise(text) for text in islice(ranked, RANKED_ROWS)]
-            static, growing = GramOrder(forms), GramOrder(forms)  # two: they are used in two threads
+            normalised = [normalise(text) for text in islice(ranked, RANKED_ROWS)]
+            static, growing = GramOrder(normalised), GramOrder(normalised)  # two: they are used in two threads
         is_exact_only = duplicate is not None and duplicate.real == "exact"
         self._train = Pool("train", _OFF if is_exact_only else repeats, dimensions, static)
         self._accepted = Pool("accepted", repeats, dimensions, growing)
         self._test = Pool("test", leaks, dimensions, static)
-        self._foresight: Foresight | None = None
+        self._look_ahead: LookAhead | None = None
 
     @property
     def nearest_from(self) -> float:
@@ -95,11 +95,11 @@ class Deduplicator:
         """Later candidates are compared with this one too."""
         if self._duplicate is not None:
             row = PoolRow(candidate.id, candidate.label, candidate.text)
-            ahead, profiles = self._foresight, None
+            ahead, profiles = self._look_ahead, None
             if ahead is not None:
                 profiles = ahead.profiles_of(candidate.id)
                 if not ahead.note_accepted(candidate.id, len(self._accepted)):
-                    self._foresight = None
+                    self._look_ahead = None
             self._accepted.add(row, normalise(candidate.text), vector, profiles)
 
     @property
@@ -122,59 +122,63 @@ class Deduplicator:
         self._accepted.settle_vectors()
 
     def accept_texts(self, rows: PoolRows) -> list[str]:
-        """Another part: rows in the same order. What it gives back is for `letters`."""
+        """Another part: rows in the same order. What it gives back is for `ngrams`."""
         if self._duplicate is None:
             return []
-        self._foresight = None
-        forms = normalise_all(rows.texts)
-        self._accepted.load_texts(rows, forms)
-        return forms
+        self._look_ahead = None
+        normalised = normalise_all(rows.texts)
+        self._accepted.load_texts(rows, normalised)
+        return normalised
 
-    def letters(self, forms: Sequence[str]) -> Profiles | None:
+    def ngrams(self, normalised: Sequence[str]) -> Profiles | None:
         """The third part: the grams of what `accept_texts` gave back, in the same order, where they count."""
-        return self._accepted.profiles(forms)
+        return self._accepted.profiles(normalised)
 
-    def accept_letters(self, profiles: Profiles | None) -> None:
-        """The fourth part: what `letters` gave back, in the same order."""
-        self._accepted.load_letters(profiles)
+    def accept_ngrams(self, profiles: Profiles | None) -> None:
+        """The fourth part: what `ngrams` gave back, in the same order."""
+        self._accepted.load_ngrams(profiles)
 
-    def settle_letters(self) -> None:
+    def settle_ngrams(self) -> None:
         """Make them ready, in the thread that accepted them."""
-        self._accepted.settle_letters()
+        self._accepted.settle_ngrams()
 
     def settle(self) -> None:
         """Make ready what was accepted, rather than when the next row is judged."""
         self._accepted.settle()
 
-    def judge_texts(self, candidate: Candidate) -> Verdict:
+    def judge_texts(self, candidate: Candidate) -> Comparison:
         """The cheap stages against the real and test rows: what they settle need not be encoded.
 
         Within a stage the test rows come first: a row that is near both is leakage.
         """
         return self.judge_texts_each([candidate])[0]
 
-    def judge_texts_each(self, candidates: Sequence[Candidate]) -> list[Verdict]:
+    def judge_texts_each(self, candidates: Sequence[Candidate]) -> list[Comparison]:
         """As `judge_texts`, for many at once: much quicker."""
-        forms = [normalise(candidate.text) for candidate in candidates]
-        verdicts = [self._judge_form(*pair) for pair in zip(candidates, forms, strict=True)]
+        normalised = [normalise(candidate.text) for candidate in candidates]
+        verdicts = [self._judge_form(*pair) for pair in zip(candidates, normalised, strict=True)]
         profiles = None
         left = [place for place, verdict in enumerate(verdicts) if verdict.rejection is None]
         for pool, reason in self._static_pools() if left else ():
-            profiles = profiles or pool.profiles([forms[place] for place in left])  # for both: they share their order
+            profiles = profiles or pool.profiles(
+                [normalised[place] for place in left]
+            )  # for both: they share their order
             for place, matches in zip(left, pool.lexical_each(profiles, len(left)), strict=True):
                 before = verdicts[place]
                 if before.rejection is None:
                     found = self._first(pool, matches, "lexical", pool.stages.lexical, candidates[place], reason)
-                    verdicts[place] = found if found.rejection else Verdict(contrast=before.contrast or found.contrast)
+                    verdicts[place] = (
+                        found if found.rejection else Comparison(contrast=before.contrast or found.contrast)
+                    )
         return verdicts
 
-    def _judge_form(self, candidate: Candidate, form: str) -> Verdict:
+    def _judge_form(self, candidate: Candidate, normalised_text: str) -> Comparison:
         for pool, reason in self._static_pools():
-            if (found := pool.exact(form)) is not None:
-                return Verdict(_rejection(pool, found, "exact", 1.0, candidate, reason))
-        return Verdict()
+            if (found := pool.exact(normalised_text)) is not None:
+                return Comparison(_rejection(pool, found, "exact", 1.0, candidate, reason))
+        return Comparison()
 
-    def judge_vectors(self, candidate: Candidate, vector: Vector | None) -> Verdict:
+    def judge_vectors(self, candidate: Candidate, vector: Vector | None) -> Comparison:
         """The embedding stage against the real and test rows."""
         nearest, contrast = None, None
         for pool, reason in self._static_pools():
@@ -185,11 +189,11 @@ class Deduplicator:
             if verdict.rejection is not None:
                 return verdict._replace(nearest=nearest)
             contrast = contrast or verdict.contrast
-        return Verdict(None, nearest, contrast)
+        return Comparison(None, nearest, contrast)
 
     @property
     def searches(self) -> bool:
-        """Whether `foresee` saves anything."""
+        """Whether `look_ahead` saves anything."""
         return self._duplicate is not None and (self._accepted.stages.lexical is not None or self.compares_vectors)
 
     @property
@@ -197,33 +201,33 @@ class Deduplicator:
         """How many rows there are to search."""
         return len(self._accepted)
 
-    def foresee(self, candidates: Sequence[Candidate], vectors: Sequence[Vector | None] = ()) -> None:
+    def look_ahead(self, candidates: Sequence[Candidate], vectors: Sequence[Vector | None] = ()) -> None:
         """Search for candidates that are about to be judged among the accepted rows, in this order.
 
         Decides nothing: what comes in another order, or is not among them, is searched for when it comes.
 
         Args:
             candidates: Whom.
-            vectors: One for each, or none at all; letters alone are searched by then.
+            vectors: One for each, or none at all; character n-grams alone are searched by then.
         """
-        forms = [normalise(candidate.text) for candidate in candidates]
-        self._foresight = Foresight(self._accepted, [candidate.id for candidate in candidates], forms, vectors)
+        normalised = [normalise(candidate.text) for candidate in candidates]
+        self._look_ahead = LookAhead(self._accepted, [candidate.id for candidate in candidates], normalised, vectors)
 
-    def judge_accepted(self, candidate: Candidate, vector: Vector | None) -> Verdict:
+    def judge_accepted(self, candidate: Candidate, vector: Vector | None) -> Comparison:
         """All stages against everything accepted so far."""
         pool = self._accepted
         if self._duplicate is None or not len(pool):
-            return Verdict()
-        form = normalise(candidate.text)
-        if (found := pool.exact(form)) is not None:
-            return Verdict(_rejection(pool, found, "exact", 1.0, candidate, _repeats))
-        foreseen = self._foresight.lexical(candidate.id) if self._foresight is not None else None
-        matches = pool.lexical_each(pool.profiles([form]), 1)[0] if foreseen is None else foreseen
+            return Comparison()
+        normalised_text = normalise(candidate.text)
+        if (found := pool.exact(normalised_text)) is not None:
+            return Comparison(_rejection(pool, found, "exact", 1.0, candidate, _repeats))
+        expected = self._look_ahead.lexical(candidate.id) if self._look_ahead is not None else None
+        matches = pool.lexical_each(pool.profiles([normalised_text]), 1)[0] if expected is None else expected
         lexical = self._first(pool, matches, "lexical", pool.stages.lexical, candidate, _repeats)
         if lexical.rejection is not None:
             return lexical
-        foreseen = self._foresight.near(candidate.id) if self._foresight is not None else None
-        matches = pool.near(vector) if foreseen is None else foreseen
+        expected = self._look_ahead.near(candidate.id) if self._look_ahead is not None else None
+        matches = pool.near(vector) if expected is None else expected
         near = self._first(pool, matches, "near", pool.stages.cosine, candidate, _repeats)
         return near._replace(nearest=_nearest(pool, matches), contrast=lexical.contrast or near.contrast)
 
@@ -236,7 +240,7 @@ class Deduplicator:
     def _first(
         self, pool: Pool, matches: list[Match], stage: str, threshold: float | None, candidate: Candidate,
         reason: ReasonOf,
-    ) -> Verdict:  # fmt: skip
+    ) -> Comparison:  # fmt: skip
         """The objection of the nearest row that is at or above the threshold and no mere contrast."""
         contrast = None
         for found in matches:
@@ -244,9 +248,9 @@ class Deduplicator:
                 break
             row = pool.row(found.place)
             if not (self._keeps_contrast and reason is _repeats and _is_contrast(candidate.text, row.text)):
-                return Verdict(_rejection(pool, found, stage, threshold, candidate, reason))
+                return Comparison(_rejection(pool, found, stage, threshold, candidate, reason))
             contrast = contrast or {"pool": pool.name, "id": row.id, "similarity": found.similarity, "stage": stage}
-        return Verdict(contrast=contrast)
+        return Comparison(contrast=contrast)
 
 
 def _stages(check: DuplicateCheck | LeakageCheck | None) -> Stages:

@@ -15,16 +15,16 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from synthgen.dedup.forms import Forms
-from synthgen.dedup.grams import GramOrder, Profiles
-from synthgen.dedup.index import VectorIndex
-from synthgen.dedup.lexical import LexicalIndex
+from synthgen.dedup.exact import NormalisedTexts
+from synthgen.dedup.ngrams.grams import GramOrder, Profiles
+from synthgen.dedup.ngrams.index import LexicalIndex
+from synthgen.dedup.vectors.index import VectorIndex
 from synthgen.text import normalise, utf8_length
 
 Vector = npt.NDArray[np.float16]
 # How far below its threshold the embedding stage still says what the nearest row is.
 BORDERLINE = 0.05
-_LEAST_SIMILARITY = 0.05
+_MIN_SIMILARITY = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Pool:
         name: As reports say it.
         stages: What is compared.
         dimensions: Length of the vectors, or None where nothing is encoded.
-        order: Numbers the grams; needed where letters are compared.
+        order: Numbers the grams; needed where character n-grams are compared.
 
     Raises:
         ValueError: It is needed and not there.
@@ -83,14 +83,14 @@ class Pool:
     def __init__(self, name: str, stages: Stages, dimensions: int | None, order: GramOrder | None) -> None:
         self.name, self.stages = name, stages
         self._rows = _Rows()
-        self._forms = Forms(lambda place: normalise(self._rows[place].text))
+        self._normalised = NormalisedTexts(lambda place: normalise(self._rows[place].text))
         self._lexical = None
         if stages.lexical is not None:
             if order is None:
                 raise ValueError("letters are compared in the order of their grams, and there is none")
             self._lexical = LexicalIndex(stages.lexical, order)
         cosine = 1.0 if stages.cosine is None else stages.cosine
-        self.nearest_from = max(cosine - stages.margin, min(cosine, _LEAST_SIMILARITY))
+        self.nearest_from = max(cosine - stages.margin, min(cosine, _MIN_SIMILARITY))
         self._vectors = None
         if stages.cosine is not None and dimensions is not None:
             self._vectors = VectorIndex(dimensions, self.nearest_from)
@@ -98,12 +98,13 @@ class Pool:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def add(self, row: PoolRow, form: str, vector: Vector | None, profiles: Profiles | None = None) -> None:
-        """Add one row, whose normal form is `form`. The first row of a normal form stays its witness.
+    def add(self, row: PoolRow, normalised_text: str, vector: Vector | None, profiles: Profiles | None = None) -> None:
+        """Add one row, whose normal form is `normalised_text`. The first row of a normal form stays its row it
+        duplicates.
 
         Args:
             row: What is known of it.
-            form: Its normal form.
+            normalised_text: Its normal form.
             vector: Of its text, where vectors are compared.
             profiles: Its grams, where they are known.
 
@@ -114,17 +115,17 @@ class Pool:
             if vector is None:
                 raise ValueError(f"row {row.id} has no vector, and this pool compares vectors")
             self._vectors.add(vector)
-        self._forms.add(form, len(self._rows))
+        self._normalised.add(normalised_text, len(self._rows))
         self._rows.append(row)
         if self._lexical is not None:
-            self._lexical.add(profiles or self._lexical.profiles([form]))
+            self._lexical.add(profiles or self._lexical.profiles([normalised_text]))
 
-    def add_all(self, rows: PoolRows, forms: Sequence[str], vectors: npt.NDArray[np.float16] | None) -> None:
+    def add_all(self, rows: PoolRows, normalised: Sequence[str], vectors: npt.NDArray[np.float16] | None) -> None:
         """As `add`, for many rows: much quicker. The first of very many are sorted by `settle`, or the next search."""
         if vectors is not None:
             self.load_vectors(vectors)
-        self.load_texts(rows, forms)
-        self.load_letters(self.profiles(forms))
+        self.load_texts(rows, normalised)
+        self.load_ngrams(self.profiles(normalised))
         self._check_loaded()
 
     def load_vectors(self, vectors: npt.NDArray[np.float16]) -> None:
@@ -133,12 +134,12 @@ class Pool:
         if self._vectors is not None and len(vectors):
             self._vectors.load(vectors)
 
-    def load_texts(self, rows: PoolRows, forms: Sequence[str]) -> None:
-        """As `add_all`, of rows whose vectors and letters are loaded apart."""
-        self._forms.load(forms, len(self._rows))
+    def load_texts(self, rows: PoolRows, normalised: Sequence[str]) -> None:
+        """As `add_all`, of rows whose vectors and character n-grams are loaded apart."""
+        self._normalised.load(normalised, len(self._rows))
         self._rows.extend(rows)
 
-    def load_letters(self, profiles: Profiles | None) -> None:
+    def load_ngrams(self, profiles: Profiles | None) -> None:
         """The grams of such rows, in their order; in a third thread, where there are three, and counted in a fourth."""
         if self._lexical is not None and profiles is not None:
             self._lexical.load(profiles)
@@ -148,8 +149,8 @@ class Pool:
         if self._vectors is not None:
             self._vectors.settle()
 
-    def settle_letters(self) -> None:
-        """Make ready the letters, likewise."""
+    def settle_ngrams(self) -> None:
+        """Make ready the character n-grams, likewise."""
         if self._lexical is not None:
             self._lexical.settle()
 
@@ -157,11 +158,11 @@ class Pool:
         """Make ready what was added, rather than at the next search.
 
         Raises:
-            ValueError: The pool compares vectors or letters and not every row has them.
+            ValueError: The pool compares vectors or character n-grams and not every row has them.
         """
         self._check_loaded()
-        self._forms.settle()
-        self.settle_letters()
+        self._normalised.settle()
+        self.settle_ngrams()
         self.settle_vectors()
 
     @property
@@ -174,13 +175,13 @@ class Pool:
             if index is not None and len(index) != len(self._rows):
                 raise ValueError(f"{len(self._rows)} rows and {what} of {len(index)}, and this pool compares {what}")
 
-    def profiles(self, forms: Sequence[str]) -> Profiles | None:
+    def profiles(self, normalised: Sequence[str]) -> Profiles | None:
         """The grams of texts, where they count."""
-        return None if self._lexical is None else self._lexical.profiles(forms)
+        return None if self._lexical is None else self._lexical.profiles(normalised)
 
-    def exact(self, form: str) -> Match | None:
+    def exact(self, normalised_text: str) -> Match | None:
         """The first row with the same normal form."""
-        place = self._forms.first(form)
+        place = self._normalised.first(normalised_text)
         return None if place is None else Match(place, 1.0)
 
     def lexical_each(self, profiles: Profiles | None, count: int) -> list[list[Match]]:

@@ -16,7 +16,7 @@ from synthgen.errors import JobError, ProviderError
 
 PREFIX = "openai:"
 _DEFAULT_URL = "https://api.openai.com/v1"
-_MOST_TEXTS = 256
+_MAX_TEXTS = 256
 _TIMEOUT_S, _TRIES = 60.0, 5
 
 
@@ -54,7 +54,7 @@ class EndpointEncoder:
         Raises:
             ProviderError: The endpoint fails for good, or answers with vectors of another length.
         """
-        parts = [self._ask(texts[start : start + _MOST_TEXTS]) for start in range(0, len(texts), _MOST_TEXTS)]
+        parts = [self._ask(texts[start : start + _MAX_TEXTS]) for start in range(0, len(texts), _MAX_TEXTS)]
         rows = np.concatenate(parts) if parts else np.empty((0, self.dimensions), dtype=np.float32)
         if rows.shape != (len(texts), self.dimensions):
             raise ProviderError(f"{self.identity}: {rows.shape} numbers for {len(texts)} texts of {self.dimensions}")

@@ -27,9 +27,9 @@ OPSET = 18
 POOLINGS = ("mean", "cls")
 REFUSED = "refused: "
 # fp32 sums in another order: MiniLM differs by 2e-7. A wrong pooling or prompt differs by hundredths.
-MOST_DIFFERENCE = 1e-5
-_MOST_TOKENS = 1 << 20  # what a tokenizer without a limit says is far beyond
-_MOST_GRAPH_BYTES = 1_800_000_000  # protobuf ends at 2 GiB; weights then stand beside the graph
+MAX_DIFFERENCE = 1e-5
+_MAX_TOKENS = 1 << 20  # what a tokenizer without a limit says is far beyond
+_MAX_GRAPH_BYTES = 1_800_000_000  # protobuf ends at 2 GiB; weights then stand beside the graph
 _STALE_S = 86_400.0
 _MAKING = ".making-"
 PROBES = (
@@ -96,7 +96,7 @@ def describe(model: Any) -> dict[str, Any]:
 
 def _max_tokens(model: Any) -> int | None:
     said = model.max_seq_length
-    return None if said is None or said > _MOST_TOKENS else int(said)
+    return None if said is None or said > _MAX_TOKENS else int(said)
 
 
 def _tokenizer(model: Any) -> str:
@@ -137,7 +137,7 @@ def _write_graph(model: Any, path: Path) -> list[str]:
             dynamic_shapes=(tuple({0: batch, 1: length} for _ in names),),
             opset_version=OPSET,
             dynamo=True,
-            external_data=weights > _MOST_GRAPH_BYTES,
+            external_data=weights > _MAX_GRAPH_BYTES,
             verbose=False,
         )
     return names
@@ -149,7 +149,7 @@ def _require_equal(model: Any, made: Path) -> None:
     )
     found = Graph(made).encode(PROBES)
     apart = float(np.abs(found - expected).max()) if found.shape == expected.shape else float("inf")
-    if not apart <= MOST_DIFFERENCE:
+    if not apart <= MAX_DIFFERENCE:
         raise JobError(f"its graph answers otherwise than the model itself (by {apart:.2g})")
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 GRAPH, TOKENIZER, MANIFEST = "model.onnx", "tokenizer.json", "encoder.json"
-_MOST_TEXTS, _MOST_TOKENS = 64, 2048  # at once: more is no quicker, and takes hundreds of megabytes
+_MAX_TEXTS, _MAX_TOKENS = 64, 2048  # at once: more is no quicker, and takes hundreds of megabytes
 _TOKENIZED_TEXTS = 2048
 _WARNINGS = 3
 Floats = npt.NDArray[np.float32]
@@ -82,7 +82,7 @@ def batches(lengths: Sequence[int]) -> Iterator[list[int]]:
     """Places of texts to compute together: the longest first, so many that padding and memory stay small."""
     batch: list[int] = []
     for place in sorted(range(len(lengths)), key=lambda place: -lengths[place]):
-        if batch and (len(batch) == _MOST_TEXTS or (len(batch) + 1) * lengths[batch[0]] > _MOST_TOKENS):
+        if batch and (len(batch) == _MAX_TEXTS or (len(batch) + 1) * lengths[batch[0]] > _MAX_TOKENS):
             yield batch
             batch = []
         batch.append(place)

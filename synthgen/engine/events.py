@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from synthgen.engine.budget import Spend
-from synthgen.records import Usage
+from synthgen.records import Spend, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +95,7 @@ class ClassMet:
 
 @dataclass(frozen=True, slots=True)
 class ClassStarved:
-    """A class was given up: its last answers brought too little."""
+    """A class was stalled: its last answers brought too little."""
 
     label: str
     accepted: int
@@ -130,8 +129,8 @@ class BudgetState:
 
 @dataclass(frozen=True, slots=True)
 class EncoderState:
-    """What the encoder did for a stage's rows this session: `texts` encoded, candidates `spared` (letters settled
-    them against the real rows), seconds it worked and their share of the time since rows could be judged."""
+    """What the encoder did for a stage's rows this session: `texts` encoded, candidates `spared` (character n-grams
+    settled them against the real rows), seconds it worked and their share of the time since rows could be judged."""
 
     texts: int
     spared: int

@@ -36,7 +36,7 @@ class Stop:
         return self._is_done or self.kind is not None
 
     def finish(self) -> None:
-        """Every class is met or given up: nothing more is asked."""
+        """Every class is met or stalled: nothing more is asked."""
         self._is_done = True
         self._changed.notify()
 

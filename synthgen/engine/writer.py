@@ -18,7 +18,7 @@ from synthgen.journal import Journal, Write
 
 T = TypeVar("T")
 MAX_WRITES_A_COMMIT = 1024
-TOLD_AT_ONCE = 32
+REPORTED_AT_ONCE = 32
 
 
 class JournalWriter:
@@ -29,7 +29,7 @@ class JournalWriter:
     Attributes:
         journal: What it writes.
         on_idle: Called when everything queued is durable, and told.
-        on_told: Called whenever a few callbacks were called, before others have their turn.
+        on_committed: Called whenever a few callbacks were called, before others have their turn.
     """
 
     def __init__(self, journal: Journal) -> None:
@@ -40,7 +40,7 @@ class JournalWriter:
         self._idle.set()
         self._changed = Signal()
         self.on_idle: Callable[[], None] = lambda: None
-        self.on_told: Callable[[], None] = lambda: None
+        self.on_committed: Callable[[], None] = lambda: None
 
     async def write(self, write: Write) -> None:
         """Queue `write` and return once it is durable.
@@ -96,12 +96,12 @@ class JournalWriter:
 
     async def _tell(self, callbacks: Sequence[Callable[[], None]]) -> None:
         """Call them in order, letting others have their turn in between: a large commit brings milliseconds of work."""
-        for start in range(0, len(callbacks), TOLD_AT_ONCE):
+        for start in range(0, len(callbacks), REPORTED_AT_ONCE):
             if start:
                 await asyncio.sleep(0)
-            for then in callbacks[start : start + TOLD_AT_ONCE]:
+            for then in callbacks[start : start + REPORTED_AT_ONCE]:
                 then()
-            self.on_told()
+            self.on_committed()
 
     def close(self) -> None:
         self._thread.shutdown(wait=True)

@@ -164,8 +164,8 @@ class SeedsConfig(PiiSettings):
     """What becomes of personal data in the real rows before a prompt shows them. Rows are compared as they are.
 
     Attributes:
-        pii: `redact` shows stand-ins that belong to nobody (an example.com address), `refuse` stops before anything
-            is sent, `allow` shows rows as they are.
+        pii: `redact` shows surrogate values that belong to nobody (an example.com address), `refuse` stops before
+            anything is sent, `allow` shows rows as they are.
         entities: What counts, by presidio's names; empty is all that `patterns` knows.
     """
 
@@ -240,11 +240,12 @@ class LengthCheck(TextCheck):
 
 
 class SimilarityCheck(CheckBlock):
-    """Compares rows with others, cheap stages first: equal normal forms, always; letters; embeddings.
+    """Compares rows with others, cheap stages first: equal normal forms, always; character n-grams; embeddings.
 
     Attributes:
         lexical: Jaccard overlap of character 3-grams at or above which two texts are the same row; None looks at no
-            letters. Where it is not written: 0.7, or None beside `near: false`, which alone leaves the exact stage.
+            character n-grams. Where it is not written: 0.7, or None beside `near: false`, which alone leaves the exact
+            stage.
         threshold: Cosine at or above which two texts are the same row.
         near: Whether to look at embeddings at all.
     """
@@ -368,7 +369,7 @@ class PiiCheck(TextCheck, PiiSettings):
         detector: As for `seeds`; here presidio is the default.
         reject: Entities, by presidio's names, that turn a row down. Where none of the three lists is written: all that
             `patterns` knows (with a model, names and places too).
-        redact: Entities that are replaced by stand-ins.
+        redact: Entities that are replaced by surrogate values.
         flag: Entities that put a row first in the spot check.
     """
 
@@ -554,9 +555,10 @@ class RetryConfig(Strict):
 
     Attributes:
         max_attempts: Calls for one slot that may fail transiently; being throttled does not count.
-        max_elapsed_s: Seconds from a slot's first call after which it is given up, waits included.
+        max_elapsed_s: Seconds from a slot's first call after which it fails permanently, waits included.
         max_wait_s: Longest backoff between two transient failures.
-        max_outage_s: Seconds an endpoint may answer nobody before it is given up (and the run, if it was the last).
+        max_outage_s: Seconds an endpoint may answer nobody before it counts as down (and the run, if it was the
+            last).
         max_reasks: Times a malformed answer is asked again with the error.
     """
 
@@ -568,7 +570,7 @@ class RetryConfig(Strict):
 
 
 class StarvationConfig(Strict):
-    """When a class is given up because its yield has collapsed.
+    """When a class counts as stalled because its yield has collapsed.
 
     Attributes:
         patience: Answers of the class looked back on.

@@ -11,7 +11,7 @@ from synthgen.records import Completion, Decision, Failure, Usage
 
 @dataclass(frozen=True, slots=True)
 class FailedSlot:
-    """A slot given up.
+    """A slot failed permanently.
 
     Attributes:
         answer: Raw text behind the failure, where there was one.

@@ -114,7 +114,7 @@ class Figures:
         return dict(self.db.execute("SELECT code, sum(requests) FROM losses GROUP BY code"))
 
     def failures(self) -> dict[str, int]:
-        """Slots given up, by what went wrong."""
+        """Slots failed permanently, by what went wrong."""
         return dict(self.db.execute("SELECT code, count(*) FROM failures GROUP BY code"))
 
 

@@ -24,7 +24,7 @@ MIGRATIONS: tuple[str, ...] = (
     );
     CREATE UNIQUE INDEX completions_by_slot ON completions (label, ordinal, step);
 
-    -- Slots given up. `retry-failed` reopens them.
+    -- Slots failed permanently. `retry-failed` reopens them.
     CREATE TABLE failures (
         label TEXT NOT NULL, ordinal INTEGER NOT NULL, step INTEGER NOT NULL, slot_id TEXT NOT NULL,
         kind TEXT NOT NULL, code TEXT NOT NULL, message TEXT NOT NULL, endpoint TEXT NOT NULL,

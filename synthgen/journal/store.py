@@ -327,7 +327,7 @@ class Journal:
             }
 
     def failed_counts(self) -> dict[str, int]:
-        """Slots given up, by class."""
+        """Slots failed permanently, by class."""
         return self._counts("SELECT label, count(*) FROM failures GROUP BY label")
 
     def failed_count(self) -> int:
@@ -338,12 +338,12 @@ class Journal:
             return dict(self._db.execute(sql))
 
     def answers(self) -> int:
-        """Answers bought, over all resumes."""
+        """Answers paid for, over all resumes."""
         query = "SELECT count(*) FROM completions"
         return self._once("answers", lambda: int(self._db.execute(query).fetchone()[0]))
 
     def usage(self) -> Usage:
-        """Tokens and money of every answer bought, over all resumes."""
+        """Tokens and money of every answer paid for, over all resumes."""
         query = "SELECT sum(input_tokens), sum(output_tokens), usd, count(*) FROM completions GROUP BY usd"
         return self._once("usage", lambda: sessions.sum_usage(self._db.execute(query)))
 
@@ -366,7 +366,8 @@ class Journal:
             return [LimitChange(*row) for row in rows]
 
     def undecided(self, label: str, *, since: int) -> tuple[list[int], list[int]]:
-        """Ordinals of a class, from `since` on, that have an answer, and those that were given up; each ascending."""
+        """Ordinals of a class, from `since` on, that have an answer, and those that failed permanently; each
+        ascending."""
         with _translated(self.path):
             answered = self._db.execute(
                 "SELECT DISTINCT ordinal FROM completions WHERE label = ? AND ordinal >= ? ORDER BY ordinal",

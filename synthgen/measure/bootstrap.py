@@ -17,7 +17,7 @@ from synthgen.measure.classification import Codes, Floats
 
 ROUNDS = 2000
 CONFIDENCE = 0.95
-_MOST_DRAWS = 4_000_000  # drawn at once: 16 MB
+_MAX_DRAWS = 4_000_000  # drawn at once: 16 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +41,13 @@ class Interval:
 
 
 def resampled_f1(
-    truth: Codes, arms: Mapping[str, npt.NDArray[np.int64]], *, classes: int, seed: int, rounds: int = ROUNDS
+    truth: Codes, conditions: Mapping[str, npt.NDArray[np.int64]], *, classes: int, seed: int, rounds: int = ROUNDS
 ) -> dict[str, Floats]:
     """F1 of each class under each resampling, averaged over the drawn seeds.
 
     Args:
         truth: Class code of each test row, shape (n,).
-        arms: Predicted codes by arm, each of shape (seeds, n).
+        conditions: Predicted codes by arm, each of shape (seeds, n).
         classes: How many class codes there are.
         seed: For the draws.
         rounds: How many resamplings.
@@ -55,15 +55,15 @@ def resampled_f1(
     Returns:
         By arm, shape (rounds, classes); NaN where a class was not drawn.
     """
-    seeds = len(next(iter(arms.values())))
+    seeds = len(next(iter(conditions.values())))
     rng = np.random.default_rng(seed)
     seed_weights = rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=rounds) / seeds
-    found: dict[str, list[Floats]] = {name: [] for name in arms}
+    found: dict[str, list[Floats]] = {name: [] for name in conditions}
     done = 0
     for weights in _draws(rng, len(truth), rounds):
         part = seed_weights[done : done + len(weights)]
         support = _weighted_counts(truth, weights, classes)
-        for name, predicted in arms.items():
+        for name, predicted in conditions.items():
             by_seed = [_weighted_f1(truth, p, weights, support, classes) for p in predicted]
             found[name].append(np.einsum("sbk,bs->bk", np.stack(by_seed), part))
         done += len(weights)
@@ -72,7 +72,7 @@ def resampled_f1(
 
 def _draws(rng: np.random.Generator, rows: int, rounds: int) -> Iterator[npt.NDArray[np.float32]]:
     """How often each row is drawn, in blocks of shape (rounds, rows)."""
-    block = max(1, _MOST_DRAWS // rows)
+    block = max(1, _MAX_DRAWS // rows)
     for start in range(0, rounds, block):
         count = min(block, rounds - start)
         drawn = rng.integers(0, rows, size=(count, rows))

@@ -17,11 +17,11 @@ import numpy.typing as npt
 
 STRENGTH = 10.0
 _GRADIENT = 1e-4
-_MOST_STEPS = 500
+_MAX_STEPS = 500
 _MEMORY = 20
-_LEAST_ROWS_TO_PRECONDITION = 1000
-_MOST_CURVATURE = 60_000_000  # numbers: 240 MB
-_LEAST_WEIGHT = 1e-4
+_MIN_ROWS_TO_PRECONDITION = 1000
+_MAX_CURVATURE = 60_000_000  # numbers: 240 MB
+_MIN_WEIGHT = 1e-4
 
 Floats32 = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
@@ -63,7 +63,7 @@ class LogisticTrainer:
         self._start = np.zeros((dimensions, classes)), np.zeros(classes)
         self._roots: npt.NDArray[np.float32] | None = None
         self._bias_scale = np.ones(classes)
-        if len(vectors) >= _LEAST_ROWS_TO_PRECONDITION and classes * dimensions**2 <= _MOST_CURVATURE:
+        if len(vectors) >= _MIN_ROWS_TO_PRECONDITION and classes * dimensions**2 <= _MAX_CURVATURE:
             self._start = self._solve(np.arange(len(vectors)), None, gradient=_GRADIENT)
             self._roots = self._curvature_roots()
 
@@ -95,7 +95,7 @@ class LogisticTrainer:
             slope_bias[absent] = 0.0
             return loss, self._pack(slope, slope_bias)
 
-        options = {"maxcor": _MEMORY, "gtol": gradient, "ftol": 0.0, "maxiter": _MOST_STEPS}
+        options = {"maxcor": _MEMORY, "gtol": gradient, "ftol": 0.0, "maxiter": _MAX_STEPS}
         zero = np.zeros((dimensions + 1) * self._classes)
         found: Any = minimize(value, zero, jac=True, method="L-BFGS-B", options=options)
         step, step_bias = self._unpack(found.x, dimensions)
@@ -124,7 +124,7 @@ class LogisticTrainer:
         roots = np.empty((self._classes, dimensions, dimensions), dtype=np.float32)
         for code in range(self._classes):
             curvature = shares[:, code] * (1 - shares[:, code])
-            counts = curvature > _LEAST_WEIGHT
+            counts = curvature > _MIN_WEIGHT
             part = vectors[counts] * np.sqrt(curvature[counts])[:, None]
             self._bias_scale[code] = 1 / np.sqrt(max(float(curvature.mean()), 1e-6))
             roots[code] = np.linalg.inv(np.linalg.cholesky((part.T @ part) / rows + penalty)).T

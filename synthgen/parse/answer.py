@@ -1,7 +1,7 @@
 """One raw answer becomes items, each usable or with the reason why not.
 
 Owns the verdicts and what the model is told in a re-ask. Total: no text makes it raise, and every answer yields at
-least one item or one rejection, so nothing bought is silent.
+least one item or one rejection, so nothing paid for is silent.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from synthgen.privacy.finding import Detector, Finding
 from synthgen.privacy.opening import open_detector
 from synthgen.privacy.redaction import NOTHING, Redaction, describe, redact_rows, replace_findings
-from synthgen.privacy.stand_ins import StandIns, is_set_aside
+from synthgen.privacy.surrogates import StandIns, is_set_aside
 
 __all__ = [
     "NOTHING",

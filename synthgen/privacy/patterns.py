@@ -34,9 +34,9 @@ _SAYS_PHONE = re.compile(
     r"|telefon\w*|handy|nummer|número|numéro)\b[^\d]{0,24}$",
     re.IGNORECASE,
 )
-_LEAST_DIGITS, _MOST_DIGITS = 7, 15
+_MIN_DIGITS, _MAX_DIGITS = 7, 15
 _LOOKED_BACK_CHARS = 40
-_LEAST_COLONS = 3
+_MIN_COLONS = 3
 _SEPARATORS = re.compile(r"[^\dA-Za-z]")
 # Every finding holds an @, three colons' company, or four digits: what most texts do not.
 _MAY_HOLD = re.compile(r"@|:[\da-f]{0,4}:|(?:\d[^\d]{0,3}){4}", re.IGNORECASE)
@@ -112,9 +112,9 @@ def _phones(text: str) -> _Stretches:
 
 def _phone_score(written: str, before: str) -> float:
     digits = sum(character.isdigit() for character in written)
-    if not _LEAST_DIGITS <= digits <= _MOST_DIGITS or _is_another_number(written):
+    if not _MIN_DIGITS <= digits <= _MAX_DIGITS or _is_another_number(written):
         return 0.0
-    if written.startswith("+") and digits > _LEAST_DIGITS:
+    if written.startswith("+") and digits > _MIN_DIGITS:
         return 0.8
     if _SAYS_PHONE.search(before):
         return 0.7
@@ -150,7 +150,7 @@ def _is_address(written: str) -> bool:
         found = ipaddress.ip_address(written)
     except ValueError:
         return False
-    is_written_out = found.version == 4 or written.count(":") >= _LEAST_COLONS  # 10::20 is a ratio
+    is_written_out = found.version == 4 or written.count(":") >= _MIN_COLONS  # 10::20 is a ratio
     return is_written_out and not (found.is_unspecified or found.is_loopback)
 
 

@@ -1,4 +1,4 @@
-"""Texts with stand-ins in the place of personal data."""
+"""Texts with surrogate values in the place of personal data."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from synthgen.privacy.finding import Detector, Finding
-from synthgen.privacy.stand_ins import StandIns, is_set_aside
+from synthgen.privacy.surrogates import StandIns, is_set_aside
 from synthgen.records import Row
 
 
@@ -16,7 +16,7 @@ class Redaction:
     """Rows in which something was found.
 
     Attributes:
-        rows: Those rows by id, with stand-ins.
+        rows: Those rows by id, with surrogate values.
         counts: Findings by entity.
     """
 
@@ -31,13 +31,14 @@ NOTHING = Redaction()
 
 
 def redact_rows(rows: Iterable[Row], detector: Detector) -> Redaction:
-    """Look at real rows, and keep those with something in them, redacted. A value has one stand-in in all of them."""
-    stand_ins, counts, found = StandIns(), Counter[str](), dict[str, Row]()
+    """Look at real rows, and keep those with something in them, redacted. A value has one surrogate value in all of
+    them."""
+    surrogates, counts, found = StandIns(), Counter[str](), dict[str, Row]()
     for row in rows:
         findings = personal(row.text, detector)
         if findings:
             counts.update(finding.entity for finding in findings)
-            found[row.id] = Row(row.id, replace_findings(row.text, findings, stand_ins), row.label)
+            found[row.id] = Row(row.id, replace_findings(row.text, findings, surrogates), row.label)
     return Redaction(found, dict(counts.most_common()))
 
 
@@ -46,11 +47,11 @@ def personal(text: str, detector: Detector) -> list[Finding]:
     return [f for f in detector.find(text) if not is_set_aside(f.entity, text[f.start : f.end])]
 
 
-def replace_findings(text: str, findings: Sequence[Finding], stand_ins: StandIns) -> str:
-    """The text with a stand-in for each finding."""
+def replace_findings(text: str, findings: Sequence[Finding], surrogates: StandIns) -> str:
+    """The text with a surrogate value for each finding."""
     parts, at = [], 0
     for finding in findings:
-        parts += [text[at : finding.start], stand_ins.of(finding.entity, text[finding.start : finding.end])]
+        parts += [text[at : finding.start], surrogates.of(finding.entity, text[finding.start : finding.end])]
         at = finding.end
     return "".join([*parts, text[at:]])
 

@@ -23,7 +23,7 @@ from synthgen.providers.openai_wire import Dialect, parse_body, read_answer
 from synthgen.records import Answer, Failure, Request
 
 DEFAULT_CONCURRENCY = 512
-MOST_DIALECT_CHANGES = 6
+MAX_DIALECT_CHANGES = 6
 _log = logging.getLogger(__name__)
 
 
@@ -75,7 +75,7 @@ class OpenAIProvider:
     async def complete(self, request: Request, *, timeout_s: float) -> Answer:
         """Ask once; and again at once where the refusal teaches what the endpoint does not take."""
         path = "/chat/completions" if request.prompt.messages else "/completions"
-        for _ in range(MOST_DIALECT_CHANGES):
+        for _ in range(MAX_DIALECT_CHANGES):
             body = self._dialect.body(request, self._config.model)
             try:
                 parsed, headers = await self._transport.post(path, body, timeout_s=timeout_s)

@@ -19,7 +19,7 @@ from synthgen.records import Answer, Request, Usage
 Structured = Literal["json_schema", "json_object", "none"]
 _NEXT: dict[Structured, Structured] = {"json_schema": "json_object", "json_object": "none"}
 _CHARS_A_TOKEN = 4
-_MOST_TOKENS = 2**31
+_MAX_TOKENS = 2**31
 _ABOUT_FORMAT = re.compile(r"response_format|json_schema|json_object|guided|grammar|structured", re.I)
 _ABOUT_MAX_TOKENS = re.compile(r"max_completion_tokens", re.I)
 _UNSUPPORTED = re.compile(
@@ -166,7 +166,7 @@ def _usage(usage: Any, request: Request, text: str) -> Usage:
 
 def _is_count(value: Any) -> TypeGuard[int]:
     """Whether it can be a number of tokens: some servers write -1 without its sign, which no journal can hold."""
-    return isinstance(value, int) and 0 <= value < _MOST_TOKENS
+    return isinstance(value, int) and 0 <= value < _MAX_TOKENS
 
 
 def _told_usage(body: Mapping[str, Any]) -> Usage | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from synthgen.errors import JobError
@@ -12,6 +13,13 @@ from synthgen.job.model import OPENAI_BASE_URL
 from synthgen.providers.protocol import Provider
 
 OpenEncoder = Callable[[str], Any]
+PROVIDERS: Mapping[str, str] = {
+    "openai": "synthgen.providers.openai:OpenAIProvider",
+    "local": "synthgen.providers.local:LocalProvider",
+    "synonyms": "synthgen.augment.synonyms.provider:SynonymProvider",
+    "apertium": "synthgen.augment.apertium.provider:ApertiumProvider",
+    "marian": "synthgen.augment.marian.provider:MarianProvider",
+}
 
 
 def open_provider(config: ModelConfig, *, open_encoder: OpenEncoder | None = None) -> Provider:
@@ -24,25 +32,15 @@ def open_provider(config: ModelConfig, *, open_encoder: OpenEncoder | None = Non
     Raises:
         JobError: The variable that `api_key_env` names is not set, or OpenAI is asked without one.
     """
+    module, _, name = PROVIDERS[config.provider].partition(":")
+    make = getattr(importlib.import_module(module), name)
+    extra: dict[str, Any] = {}
+    if config.provider == "openai":
+        extra["api_key"] = _api_key(config)
     if config.provider == "synonyms":
-        from synthgen.providers.synonyms import SynonymProvider
-
-        return SynonymProvider(config, open_encoder=open_encoder)
-    if config.provider == "local":
-        from synthgen.providers.local import LocalProvider
-
-        return LocalProvider(config)
-    if config.provider == "apertium":
-        from synthgen.providers.apertium import ApertiumProvider
-
-        return ApertiumProvider(config)
-    if config.provider == "marian":
-        from synthgen.providers.marian import MarianProvider
-
-        return MarianProvider(config)
-    from synthgen.providers.openai import OpenAIProvider
-
-    return OpenAIProvider(config, api_key=_api_key(config))
+        extra["open_encoder"] = open_encoder
+    provider: Provider = make(config, **extra)
+    return provider
 
 
 def _api_key(config: ModelConfig) -> str | None:

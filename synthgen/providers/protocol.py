@@ -40,7 +40,8 @@ class Provider(Protocol):
 
         Args:
             request: What to ask. Read only.
-            timeout_s: Seconds after which the call is given up with an error that `classify` knows as transient.
+            timeout_s: Seconds after which the call is abandoned with an error that `classify` knows as
+                transient.
 
         Raises:
             Exception: Anything the far side or its client raises; hand it to `classify`.

@@ -12,7 +12,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from synthgen.checks import Check, LabelJudge, build_checks, measure_row, measuring, rewrite_row
 from synthgen.dedup import Deduplicator
-from synthgen.engine.pools import make_label_judge
+from synthgen.engine.judging.pools import make_label_judge
 from synthgen.errors import JobError
 from synthgen.job import CheckConfig, DuplicateCheck, LabelCheck, LeakageCheck
 from synthgen.job.model import TextCheck
@@ -20,7 +20,7 @@ from synthgen.job.source import complaints, parse_yaml
 from synthgen.quality.vectors import TextVectors
 from synthgen.records import Candidate, Reason, Rejection, Row
 
-Tell = Callable[[str, int, int], None]
+ProgressCallback = Callable[[str, int, int], None]
 _KINDS: Mapping[str, type[BaseModel]] = {
     get_args(kind.model_fields["check"].annotation)[0]: kind for kind in get_args(get_args(CheckConfig)[0])
 }
@@ -84,7 +84,7 @@ class Checked:
     Attributes:
         rejections: For each row, why it is not wanted, or None.
         results: For each row, what the checks found worth keeping.
-        texts: For each row, its text, with stand-ins where a check redacts.
+        texts: For each row, its text, with surrogate values where a check redacts.
         label_judge: The judge of the label check, with its own error, or None.
     """
 
@@ -132,7 +132,7 @@ def check_rows(
     vectors: TextVectors,
     base: Path = Path(),
     seed: int = 0,
-    tell: Tell | None = None,
+    tell: ProgressCallback | None = None,
 ) -> Checked:
     """Judge rows as a run judges them: cheap checks first, then real and test rows, labels, and earlier rows.
 

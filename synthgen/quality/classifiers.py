@@ -21,7 +21,7 @@ from synthgen.measure.logistic import STRENGTH, LogisticTrainer, encode_labels
 from synthgen.quality.vectors import TextVectors
 
 Places = npt.NDArray[np.int64]
-_MOST_STEPS = 300
+_MAX_STEPS = 300
 _TOLERANCE = 1e-3
 
 
@@ -94,7 +94,7 @@ class TfidfClassifier:
         present = np.unique(codes)
         if len(present) < 2:
             return Predictions(np.full(len(read), present[0]), np.ones(len(read)))
-        model = LogisticRegression(C=STRENGTH, tol=_TOLERANCE, max_iter=_MOST_STEPS)
+        model = LogisticRegression(C=STRENGTH, tol=_TOLERANCE, max_iter=_MAX_STEPS)
         model.fit(scale.transform(seen[:, used]), codes, sample_weight=weights)
         probabilities = model.predict_proba(scale.transform(self._counts[read][:, used]))
         found = _most_probable(probabilities)

@@ -15,8 +15,8 @@ LABEL_NAMES = (
 )  # fmt: skip
 _OWN_NAMES = ("id", "synthetic", "provenance")
 _LOOKED_AT = 5000
-_MOST_SHARE = 0.5
-_LONGEST_LABEL_CHARS = 100
+_MAX_SHARE = 0.5
+_MAX_LABEL_CHARS = 100
 
 
 def guess_text(records: Sequence[Mapping[str, Any]], columns: Sequence[str], *, but: str | None) -> str | None:
@@ -48,9 +48,9 @@ def guess_label(records: Sequence[Mapping[str, Any]], columns: Sequence[str], *,
 
 
 def _looks_like_classes(counts: Mapping[str, int]) -> bool:
-    if len(counts) < 2 or max(map(len, counts)) > _LONGEST_LABEL_CHARS:
+    if len(counts) < 2 or max(map(len, counts)) > _MAX_LABEL_CHARS:
         return False
-    return len(counts) <= _MOST_SHARE * sum(counts.values())
+    return len(counts) <= _MAX_SHARE * sum(counts.values())
 
 
 def _values(records: Sequence[Mapping[str, Any]], column: str) -> Counter[str]:

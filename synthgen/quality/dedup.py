@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from synthgen.dedup.cascade import Cascade, Found
-from synthgen.dedup.grams import GramOrder
+from synthgen.dedup.ngrams.grams import GramOrder
 from synthgen.encoders import Encoder, open_encoder
 from synthgen.errors import JobError
 from synthgen.text import normalise
@@ -30,7 +30,7 @@ class DedupSettings:
 
     Attributes:
         threshold: Cosine at or above which two texts are the same.
-        lexical: Jaccard overlap of character 3-grams at or above which they are; None looks at no letters.
+        lexical: Jaccard overlap of character 3-grams at or above which they are; None looks at no character n-grams.
         encoder: As a job file names it; `none` looks at no embeddings.
         has_borderline: Whether the nearest row of a kept one is told where it is just below a threshold.
     """
@@ -79,7 +79,7 @@ class DedupResult:
         removed: The others, each with the row it repeats, which is kept or one that was compared with.
         borderline: Kept rows with the nearest row just below a threshold, where that was asked for.
         empty: How many of the kept rows hold no text; they are compared with nothing.
-        encoded: How many texts were encoded: what letters settle is not.
+        encoded: How many texts were encoded: what character n-grams settle is not.
         encoder: The encoder's identity, or None.
     """
 

@@ -18,18 +18,18 @@ import numpy.typing as npt
 
 from synthgen.measure import divergence, diversity
 from synthgen.measure.overlap import SharedWords
+from synthgen.measure.overused_phrases import OverusedPhrase, find_overused_phrases
 from synthgen.measure.threads import one_thread
-from synthgen.measure.tics import Tic, find_tics
 from synthgen.measure.words import Words, words
 from synthgen.records import Row
 
 DRAWS = 20
-MOST_ROWS, MOST_ROWS_OVERALL = 400, 1000
-LEAST_ROWS = 5
+MAX_ROWS, MAX_ROWS_OVERALL = 400, 1000
+MIN_ROWS = 5
 SIGMAS = 2.58  # 99 of 100 within, by the normal law: a class has a dozen metrics, and a false alarm costs trust
 Vectors = npt.NDArray[Any]
 Places = npt.NDArray[np.intp]
-Tell = Callable[[str, int, int], None]
+ProgressCallback = Callable[[str, int, int], None]
 
 MEANINGS: Mapping[str, str] = {
     "length_ks": "greatest gap between the cumulative shares of lengths in words",
@@ -122,7 +122,7 @@ class DriftReport:
         label_js: Jensen-Shannon divergence of the two label mixes, bits.
         shared_words: How many synthetic rows share a run of so many words with a real row at most: how far they are
             from being copied.
-        tics: Over-used turns of phrase, the most striking first.
+        over-used phrases: Over-used turns of phrase, the most striking first.
         seed: Of the samples.
     """
 
@@ -130,7 +130,7 @@ class DriftReport:
     classes: tuple[ClassDrift, ...]
     label_js: float
     shared_words: Mapping[int, int]
-    tics: tuple[Tic, ...]
+    tics: tuple[OverusedPhrase, ...]
     seed: int
 
     def as_json(self) -> dict[str, Any]:
@@ -158,7 +158,7 @@ def compare_rows(
     seed: int = 0,
     draws: int = DRAWS,
     by_class: bool = True,
-    tell: Tell | None = None,
+    tell: ProgressCallback | None = None,
 ) -> DriftReport:
     """Compare synthetic rows with real ones, class by class and all together.
 
@@ -183,7 +183,7 @@ def _compare_rows(
     vectors: tuple[Vectors | None, Vectors | None],
     drawing: tuple[int, int],
     by_class: bool,
-    tell: Tell | None,
+    tell: ProgressCallback | None,
 ) -> DriftReport:
     seed, _ = drawing
     samples = [_sample(real, vectors[0]), _sample(synthetic, vectors[1])]
@@ -196,16 +196,16 @@ def _compare_rows(
         if tell is not None:
             tell("comparing classes", done, len(labels))
         group = _Group(places[0].get(label, []), places[1][label])
-        classes.append(_compare(label, samples, [group], MOST_ROWS, drawing))
+        classes.append(_compare(label, samples, [group], MAX_ROWS, drawing))
     if tell is not None:
         tell("comparing classes", len(labels), len(labels))
     groups = [_Group(places[0].get(label, []), places[1][label]) for label in labels]
-    overall = _compare("", samples, groups, MOST_ROWS_OVERALL, drawing)
+    overall = _compare("", samples, groups, MAX_ROWS_OVERALL, drawing)
     by_words = [{k: [s.words[i] for i in v] for k, v in p.items()} for s, p in zip(samples, places, strict=True)]
     mix = divergence.label_divergence([r.label for r in real], [r.label for r in synthetic])
     shared = SharedWords([row.text for row in real])
     runs = Counter(shared.longest(row.text)[0] for row in synthetic)
-    tics = tuple(find_tics(by_words[0], by_words[1]))
+    tics = tuple(find_overused_phrases(by_words[0], by_words[1]))
     return DriftReport(overall, tuple(classes), mix, dict(sorted(runs.items())), tics, seed)
 
 
@@ -260,8 +260,8 @@ def _compare(
     counts = sum(len(g.real) for g in groups), sum(len(g.synthetic) for g in groups)
     sizes = _sizes(groups, most)
     size = sum(sizes)
-    if size < LEAST_ROWS:
-        note = f"needs {2 * LEAST_ROWS} real and {LEAST_ROWS} synthetic rows of a class to be compared"
+    if size < MIN_ROWS:
+        note = f"needs {2 * MIN_ROWS} real and {MIN_ROWS} synthetic rows of a class to be compared"
         return ClassDrift(label, *counts, 0, {}, note)
     drawn: dict[str, tuple[list[float], list[float]]] = {}
     for number in range(draws):

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from synthgen.augment.synonyms import Lexicon, Settings, rewrite
+from synthgen.augment.synonyms.wordnet import has_wordnet, open_wordnet
 from synthgen.errors import JobError
-from synthgen.providers.wordnet import has_wordnet, open_wordnet
-from synthgen.rewriting import Lexicon, Settings, rewrite
 
 SYNONYMS_RATIO = 0.2
 CHANGED_RATIO = 0.1

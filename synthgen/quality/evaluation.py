@@ -21,15 +21,25 @@ from synthgen.measure.bootstrap import Interval, holm, interval, macro, resample
 from synthgen.measure.classification import Floats, Scores, class_f1, score
 from synthgen.measure.logistic import encode_labels
 from synthgen.measure.threads import one_thread
-from synthgen.quality.arms import ALL, BASELINE, CLASS_WEIGHTS, EDA, OVERSAMPLING, Arm, Corpus, Drawing, rows_taken
 from synthgen.quality.classifiers import Classifier, Predictions, open_classifier
+from synthgen.quality.conditions import (
+    ALL,
+    BASELINE,
+    CLASS_WEIGHTS,
+    EDA,
+    OVERSAMPLING,
+    Condition,
+    Corpus,
+    Drawing,
+    rows_taken,
+)
 from synthgen.quality.eda import Copier, open_copier
 from synthgen.quality.vectors import TextVectors
 from synthgen.quality.verdict import (
-    LEAST_TEST_ROWS,
     LEVEL,
-    ArmScores,
+    MIN_TEST_ROWS,
     ClassVerdict,
+    ConditionScores,
     ControlScores,
     RatioScores,
     Verdict,
@@ -41,14 +51,14 @@ from synthgen.text import normalise
 RATIOS = (0.25, 0.5, 1.0, 2.0, 5.0)
 SEEDS = 5
 FOLDS = 3
-MOST_EDA_ROWS = 2000
+MAX_EDA_ROWS = 2000
 NEAR_ENOUGH = 0.001
 CONTROLS = {
     CLASS_WEIGHTS: "real rows only, each class weighing as much",
     OVERSAMPLING: "real rows only, drawn again until the classes have as many rows",
     EDA: "",  # told by whoever made the copies
 }
-Tell = Callable[[str, int, int], None]
+ProgressCallback = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +82,8 @@ class Evaluation:
     """
 
     verdict: Verdict
-    baseline: ArmScores
-    augmented: ArmScores
+    baseline: ConditionScores
+    augmented: ConditionScores
     difference: Interval
     per_class: tuple[ClassVerdict, ...]
     sweep: tuple[RatioScores, ...]
@@ -119,7 +129,7 @@ def evaluate_rows(
     seeds: int = SEEDS,
     ratios: Sequence[float] = RATIOS,
     seed: int = 0,
-    tell: Tell | None = None,
+    tell: ProgressCallback | None = None,
 ) -> Evaluation:
     """Train with and without the synthetic rows and compare on the test rows.
 
@@ -168,7 +178,7 @@ def _corpus(train: Sequence[Row], synthetic: Sequence[Row], test: Sequence[Row],
 def _copies(train: Sequence[Row], wanted: Mapping[str, int], seed: int, copier: Copier) -> list[Row]:
     """As many changed copies of rows of each class as it has synthetic ones, or fewer in proportion."""
     rng = np.random.default_rng([seed, 2])
-    share = min(1.0, MOST_EDA_ROWS / max(1, sum(wanted.values())))
+    share = min(1.0, MAX_EDA_ROWS / max(1, sum(wanted.values())))
     by_label: dict[str, list[str]] = {}
     for row in train:
         by_label.setdefault(row.label, []).append(row.text)
@@ -187,7 +197,7 @@ class _Evaluator:
         seeds: int,
         ratios: Sequence[float],
         seed: int,
-        tell: Tell | None,
+        tell: ProgressCallback | None,
         told: Mapping[str, str],
     ) -> None:
         self._told = told
@@ -203,12 +213,16 @@ class _Evaluator:
     def run(self, name: str, copies: int) -> Evaluation:
         self._train_all()
         by_ratio = self._held_out()
-        arms = {arm: np.stack(codes) for arm, codes in self._read.items()}
-        drawn = resampled_f1(self._truth, arms, classes=len(self._corpus.names), seed=self._seed)
-        baseline, augmented = self._mean(BASELINE), self._mean(_arm_name(ALL))
-        difference = self._difference(drawn, _arm_name(ALL), BASELINE)
-        controls = {arm: self._control(drawn, arm) for arm in self._told if arm in self._read}
-        free = [controls[arm].augmented_over.low for arm in (CLASS_WEIGHTS, OVERSAMPLING) if arm in controls]
+        conditions = {condition: np.stack(codes) for condition, codes in self._read.items()}
+        drawn = resampled_f1(self._truth, conditions, classes=len(self._corpus.names), seed=self._seed)
+        baseline, augmented = self._mean(BASELINE), self._mean(_condition_name(ALL))
+        difference = self._difference(drawn, _condition_name(ALL), BASELINE)
+        controls = {condition: self._control(drawn, condition) for condition in self._told if condition in self._read}
+        free = [
+            controls[condition].augmented_over.low
+            for condition in (CLASS_WEIGHTS, OVERSAMPLING)
+            if condition in controls
+        ]
         return Evaluation(
             verdict=decide_verdict(difference),
             baseline=baseline,
@@ -226,28 +240,28 @@ class _Evaluator:
         )
 
     def _train_all(self) -> None:
-        arms_of_a_seed = len(self._ratios) + 4
+        conditions_of_a_seed = len(self._ratios) + 4
         for number in range(self._seeds):
             drawing = Drawing(self._corpus, 1000 * self._seed + number)
-            for done, (arm, drawn) in enumerate(self._arms(drawing)):
-                self._tell("training", number * arms_of_a_seed + done, self._seeds * arms_of_a_seed)
+            for done, (condition, drawn) in enumerate(self._conditions(drawing)):
+                self._tell("training", number * conditions_of_a_seed + done, self._seeds * conditions_of_a_seed)
                 found = self._predict(drawn, self._corpus.test, number)
                 scores = score(self._truth, found.codes, found.confidence, classes=len(self._corpus.names))
-                self._scores.setdefault(arm, []).append(scores)
-                self._read.setdefault(arm, []).append(found.codes)
-                self._rows.setdefault(arm, []).append(len(drawn.places))
-        self._tell("training", self._seeds * arms_of_a_seed, self._seeds * arms_of_a_seed)
+                self._scores.setdefault(condition, []).append(scores)
+                self._read.setdefault(condition, []).append(found.codes)
+                self._rows.setdefault(condition, []).append(len(drawn.places))
+        self._tell("training", self._seeds * conditions_of_a_seed, self._seeds * conditions_of_a_seed)
 
-    def _arms(self, drawing: Drawing) -> list[tuple[str, Arm]]:
-        arms = [(BASELINE, drawing.baseline())]
-        arms += [(_arm_name(ratio), drawing.mixed(ratio)) for ratio in self._ratios]
+    def _conditions(self, drawing: Drawing) -> list[tuple[str, Condition]]:
+        conditions = [(BASELINE, drawing.baseline())]
+        conditions += [(_condition_name(ratio), drawing.mixed(ratio)) for ratio in self._ratios]
         if self._classifier.takes_weights:
-            arms.append((CLASS_WEIGHTS, drawing.class_weights()))
-        return [*arms, (OVERSAMPLING, drawing.oversampled()), (EDA, drawing.scrambled())]
+            conditions.append((CLASS_WEIGHTS, drawing.class_weights()))
+        return [*conditions, (OVERSAMPLING, drawing.oversampled()), (EDA, drawing.scrambled())]
 
-    def _predict(self, arm: Arm, read: npt.NDArray[np.int64], seed: int) -> Predictions:
-        codes = self._corpus.codes[arm.places]
-        return self._classifier.predict(arm.places, codes, arm.weights, read, seed=seed)
+    def _predict(self, condition: Condition, read: npt.NDArray[np.int64], seed: int) -> Predictions:
+        codes = self._corpus.codes[condition.places]
+        return self._classifier.predict(condition.places, codes, condition.weights, read, seed=seed)
 
     def _held_out(self) -> dict[float, float]:
         """Macro-F1 on held-out real training rows by ratio, 0 being real rows only; empty where there are too few."""
@@ -260,8 +274,8 @@ class _Evaluator:
             drawing = Drawing(self._corpus, 1000 * self._seed + number, held_out=held_out)
             for done, ratio in enumerate([0.0, *self._ratios]):
                 self._tell("choosing a ratio on held-out training rows", number * (total // len(folds)) + done, total)
-                arm = drawing.mixed(ratio) if ratio else drawing.baseline()
-                read.setdefault(ratio, []).append(self._predict(arm, held_out, number).codes)
+                condition = drawing.mixed(ratio) if ratio else drawing.baseline()
+                read.setdefault(ratio, []).append(self._predict(condition, held_out, number).codes)
         self._tell("choosing a ratio on held-out training rows", total, total)
         truth = self._corpus.codes[np.concatenate(folds)]
         classes = len(self._corpus.names)
@@ -270,8 +284,10 @@ class _Evaluator:
             for ratio, codes in read.items()
         }
 
-    def _mean(self, arm: str) -> ArmScores:
-        return ArmScores.mean(self._scores[arm], float(np.mean(self._rows[arm])), list(self._corpus.names))
+    def _mean(self, condition: str) -> ConditionScores:
+        return ConditionScores.mean(
+            self._scores[condition], float(np.mean(self._rows[condition])), list(self._corpus.names)
+        )
 
     def _difference(self, drawn: Mapping[str, Floats], one: str, other: str) -> Interval:
         value = self._mean(one).macro_f1 - self._mean(other).macro_f1
@@ -281,18 +297,25 @@ class _Evaluator:
         found = []
         for ratio in self._ratios:
             taken = sum(rows_taken(ratio, self._counts[0][code], n) for code, n in self._counts[1].items())
-            arm = _arm_name(ratio)
-            difference = self._difference(drawn, arm, BASELINE)
+            condition = _condition_name(ratio)
+            difference = self._difference(drawn, condition, BASELINE)
             shown = None if ratio == ALL else ratio
-            found.append(RatioScores(shown, taken, self._mean(arm), difference, by_ratio.get(ratio)))
+            found.append(RatioScores(shown, taken, self._mean(condition), difference, by_ratio.get(ratio)))
         return found
 
-    def _control(self, drawn: Mapping[str, Floats], arm: str) -> ControlScores:
-        difference = self._difference(drawn, arm, BASELINE)
-        return ControlScores(self._told[arm], self._mean(arm), difference, self._difference(drawn, _arm_name(ALL), arm))
+    def _control(self, drawn: Mapping[str, Floats], condition: str) -> ControlScores:
+        difference = self._difference(drawn, condition, BASELINE)
+        return ControlScores(
+            self._told[condition],
+            self._mean(condition),
+            difference,
+            self._difference(drawn, _condition_name(ALL), condition),
+        )
 
-    def _per_class(self, drawn: Mapping[str, Floats], baseline: ArmScores, augmented: ArmScores) -> list[ClassVerdict]:
-        gaps = drawn[_arm_name(ALL)] - drawn[BASELINE]
+    def _per_class(
+        self, drawn: Mapping[str, Floats], baseline: ConditionScores, augmented: ConditionScores
+    ) -> list[ClassVerdict]:
+        gaps = drawn[_condition_name(ALL)] - drawn[BASELINE]
         found = {
             label: interval(augmented.f1[label] - baseline.f1[label], gaps[:, code])
             for code, label in enumerate(self._corpus.names)
@@ -303,7 +326,7 @@ class _Evaluator:
                 {
                     label: gap.p_value
                     for code, (label, gap) in enumerate(found.items())
-                    if self._counts[2][code] >= LEAST_TEST_ROWS and bool(self._counts[1][code]) is is_topped_up
+                    if self._counts[2][code] >= MIN_TEST_ROWS and bool(self._counts[1][code]) is is_topped_up
                 }
             )
         return [
@@ -312,13 +335,19 @@ class _Evaluator:
         ]
 
     def _class_verdict(
-        self, code: int, label: str, baseline: ArmScores, augmented: ArmScores, gap: Interval, p_value: float | None
+        self,
+        code: int,
+        label: str,
+        baseline: ConditionScores,
+        augmented: ConditionScores,
+        gap: Interval,
+        p_value: float | None,
     ) -> ClassVerdict:
         counts = [counted[code] for counted in self._counts]
         verdict: Verdict = "no evidence"
         if p_value is not None and p_value < LEVEL:
             verdict = "helps" if gap.value > 0 else "hurts"
-        note = "" if p_value is not None else f"{counts[2]} test rows: too few to judge ({LEAST_TEST_ROWS} needed)"
+        note = "" if p_value is not None else f"{counts[2]} test rows: too few to judge ({MIN_TEST_ROWS} needed)"
         return ClassVerdict(
             label, counts[0], counts[1], counts[2], baseline.f1[label], augmented.f1[label], gap, verdict, note
         )
@@ -337,12 +366,12 @@ class _Evaluator:
             notes.append(f"classes with synthetic rows but no test row: {', '.join(untested[:5])}")
         if not self._classifier.takes_weights:
             notes.append("class weights were not tried: a classifier of your own takes none")
-        if sum(self._counts[1].values()) > MOST_EDA_ROWS:
+        if sum(self._counts[1].values()) > MAX_EDA_ROWS:
             notes.append(f"the changed copies are {len(self._corpus.eda):,}, fewer than the synthetic rows")
         return notes
 
 
-def _arm_name(ratio: float) -> str:
+def _condition_name(ratio: float) -> str:
     return f"mixed {ratio}"
 
 

@@ -19,8 +19,8 @@ from synthgen.privacy.patterns import PatternDetector
 from synthgen.quality.mixing import MUCH_TIMES, synthetic_share
 from synthgen.quality.tables import Table
 
-FEWEST_SEEDS = 3
-MOST_CLASSES_WRITTEN = 200
+MIN_SEEDS = 3
+MAX_CLASSES_WRITTEN = 200
 _LENGTH_MARGIN = 1.5
 
 
@@ -45,7 +45,7 @@ def propose(table: Table) -> Proposal:
     targets = {
         label: _target(count, len(counts)) for label, count in sorted(counts.items(), key=lambda c: (c[1], c[0]))
     }
-    targets = {label: count for label, count in targets.items() if count and counts[label] >= FEWEST_SEEDS}
+    targets = {label: count for label, count in targets.items() if count and counts[label] >= MIN_SEEDS}
     return Proposal(counts, targets or _smallest(counts), tuple(_notes(table, counts, targets)))
 
 
@@ -67,10 +67,10 @@ def _notes(table: Table, counts: Mapping[str, int], targets: Mapping[str, int]) 
             f"With {len(table.rows):,} rows the real ones are enough: the mixing table asks for no synthetic row. "
             "The target below is only to try it."
         )
-    few = [label for label, count in counts.items() if count < FEWEST_SEEDS]
+    few = [label for label, count in counts.items() if count < MIN_SEEDS]
     if few:
         notes.append(
-            f"Left out, having fewer than {FEWEST_SEEDS} rows to write after: {_some(few)}. Write some by hand first."
+            f"Left out, having fewer than {MIN_SEEDS} rows to write after: {_some(few)}. Write some by hand first."
         )
     if len(counts) > 1 and max(counts.values()) >= 5 * min(counts.values()):
         low, high = min(counts, key=lambda c: counts[c]), max(counts, key=lambda c: counts[c])
@@ -150,7 +150,7 @@ def render_job(table: Table, proposal: Proposal, *, train: str, test: str | None
 def _target_lines(proposal: Proposal, has_labels: bool) -> list[str]:
     if not has_labels:
         return [f"targets: {sum(proposal.targets.values())}       # accepted rows wanted"]
-    shown = list(proposal.targets.items())[:MOST_CLASSES_WRITTEN]
+    shown = list(proposal.targets.items())[:MAX_CLASSES_WRITTEN]
     lines = ["targets:                              # accepted rows wanted, by class; real rows there are"]
     lines += [f"  {_scalar(label) + f': {count}':<34}  # {proposal.counts[label]:,}" for label, count in shown]
     left = len(proposal.targets) - len(shown)

@@ -19,7 +19,7 @@ from synthgen.records import Row
 from synthgen.text import form_ngrams, jaccard, normalise
 
 NEAR = 0.9
-MOST_BY_CHANCE = 3.0
+MAX_BY_CHANCE = 3.0
 _SHOWN = 3
 _BLOCK = 256
 
@@ -94,7 +94,7 @@ def refuse_matches(matches: Matches, test: Table, *, named: str, rows: tuple[int
         JobError: A test row equals a synthetic one, or more are near than chance explains.
     """
     by_chance = matches.near_real_tests * rows[0] / max(1, rows[1])
-    too_many = len(matches.near_tests) > MOST_BY_CHANCE * by_chance + max(MOST_BY_CHANCE, 0.01 * len(test.rows))
+    too_many = len(matches.near_tests) > MAX_BY_CHANCE * by_chance + max(MAX_BY_CHANCE, 0.01 * len(test.rows))
     found, how = (matches.exact_tests, "equal") if matches.exact_tests else (matches.near_tests, "nearly equal")
     if not matches.exact_tests and not too_many:
         return

@@ -15,13 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from synthgen.errors import JobError
-from synthgen.measure.spread import farthest_first
+from synthgen.measure.farthest_point import farthest_first
 from synthgen.records import Row
 from synthgen.text import normalise
 
 ENOUGH_ROWS, FEW_ROWS = 10_000, 1_000
 MUCH_TIMES, EXTREME_TIMES = 10, 100
-_LEAST_REAL_ROWS = 10
+_MIN_REAL_ROWS = 10
 _STRANGE_PERCENT = 5.0
 Vectors = npt.NDArray[np.float32]
 
@@ -160,7 +160,7 @@ def choose_rows(real: Vectors, candidates: Vectors, count: int, *, confidence: n
         Places, ascending.
     """
     is_strange = np.zeros(len(candidates), dtype=bool)
-    if len(real) >= _LEAST_REAL_ROWS:
+    if len(real) >= _MIN_REAL_ROWS:
         own = real @ real.T
         np.fill_diagonal(own, -1.0)
         is_strange = (candidates @ real.T).max(axis=1) < np.percentile(own.max(axis=1), _STRANGE_PERCENT)

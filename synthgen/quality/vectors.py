@@ -10,7 +10,7 @@ import numpy.typing as npt
 from synthgen.encoders import Encoder, open_encoder
 
 BATCH = 64
-Tell = Callable[[str, int, int], None]
+ProgressCallback = Callable[[str, int, int], None]
 
 
 class TextVectors:
@@ -21,7 +21,7 @@ class TextVectors:
         tell: Told what is done, how much of it, and of how much; None tells nobody.
     """
 
-    def __init__(self, encoder: str, tell: Tell | None = None) -> None:
+    def __init__(self, encoder: str, tell: ProgressCallback | None = None) -> None:
         self.name = encoder
         self._tell = tell or (lambda what, done, total: None)
         self._encoder: Encoder | None = None

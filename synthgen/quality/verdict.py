@@ -13,11 +13,11 @@ from synthgen.measure.classification import Scores
 
 Verdict = Literal["helps", "no evidence", "hurts"]
 LEVEL = 0.05
-LEAST_TEST_ROWS = 10
+MIN_TEST_ROWS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class ArmScores:
+class ConditionScores:
     """One arm: the mean of its scores over the seeds.
 
     Attributes:
@@ -34,7 +34,7 @@ class ArmScores:
     f1: Mapping[str, float]
 
     @classmethod
-    def mean(cls, scores: list[Scores], rows: float, names: list[str]) -> ArmScores:
+    def mean(cls, scores: list[Scores], rows: float, names: list[str]) -> ConditionScores:
         f1 = np.mean([s.f1 for s in scores], axis=0)
         errors = [s.ece for s in scores if s.ece is not None]
         return cls(
@@ -103,7 +103,7 @@ class RatioScores:
 
     ratio: float | None
     synthetic_rows: int
-    scores: ArmScores
+    scores: ConditionScores
     difference: Interval
     chosen_by: float | None
 
@@ -129,7 +129,7 @@ class ControlScores:
     """
 
     what: str
-    scores: ArmScores
+    scores: ConditionScores
     difference: Interval
     augmented_over: Interval
 

@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from synthgen.checks.language import Language
-from synthgen.display import visible
 from synthgen.recipes.recipe import Recipe
+from synthgen.text import visible
 
 SAMPLED_ROWS = 400
-LEAST_RATIO = 0.1  # of the rows that were looked at, before a person is bothered
+MIN_RATIO = 0.1  # of the rows that were looked at, before a person is bothered
 _SPAN_COLUMNS = frozenset(
     {"span", "spans", "span_labels", "char_spans", "offsets", "entity", "entities", "annotation", "annotations"}
     | {"slot", "slots", "ner", "ner_tags", "ner_labels", "bio", "bioes", "iob", "iob2", "token_labels"}
@@ -99,7 +99,7 @@ def _span_columns(columns: Mapping[str, Sequence[str | None]]) -> Iterator[str]:
 
 
 def _told(sample: Sequence[str], found: Sequence[str], what: str) -> list[str]:
-    if not found or len(found) < LEAST_RATIO * len(sample):
+    if not found or len(found) < MIN_RATIO * len(sample):
         return []
     return [f"{len(found):,} of {len(sample):,} rows {what}, such as: {_shown(found[0], 80)}"]
 

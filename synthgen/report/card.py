@@ -161,7 +161,7 @@ def _drift_lines(drift: Mapping[str, Any] | None) -> Iterator[str]:
     ]
     yield _table(("figure", "these rows", "real rows", "", "what it is"), lines)
     if drift["tics"]:
-        phrases = ", ".join(_code(tic["phrase"]) for tic in drift["tics"][:8])
+        phrases = ", ".join(_code(phrase["phrase"]) for phrase in drift["tics"][:8])
         yield f"Turns of phrase that these rows over-use: {phrases}."
 
 

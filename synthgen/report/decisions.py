@@ -25,7 +25,7 @@ class ClassLabels:
 
     Attributes:
         passed: Rows read as their class.
-        rejected: Rows turned down: surely of another, or not sure enough where the job asks for that.
+        rejected: Rows rejected: surely of another, or not sure enough where the job asks for that.
         unsure: Rows that were kept although another class is a little more probable.
         unjudged: Rows of a class with too few real rows to judge by.
         probability_sum: Of their class, over the passed rows.

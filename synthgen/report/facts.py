@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from synthgen.data.training import recall_rows
-from synthgen.engine.stages import found_stage_dirs, losses_in_all, open_snapshots
+from synthgen.engine.planning.stage_journals import found_stage_dirs, losses_in_all, open_snapshots
 from synthgen.journal import ENCODER_KEY, Journal
 from synthgen.journal.figures import ModelUse
 from synthgen.records import Usage
@@ -95,8 +95,8 @@ def _classes(
 
 
 def _costs(journals: Sequence[Journal], accepted: int) -> dict[str, Any]:
-    """What all stages bought, and each of them where there are several; the sessions are those of the run's own."""
-    stages = [_bought(journal) for journal in journals]
+    """What all stages paid for, and each of them where there are several; the sessions are those of the run's own."""
+    stages = [_paid(journal) for journal in journals]
     usage, losses = sum((stage.usage for stage in stages), Usage()), losses_in_all(journals)
     return {
         "requests": sum(stage.requests for stage in stages),
@@ -124,8 +124,8 @@ def _costs(journals: Sequence[Journal], accepted: int) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Bought:
-    """What one stage bought, and what came of it."""
+class _Paid:
+    """What one stage paid for, and what came of it."""
 
     name: str
     requests: int
@@ -146,9 +146,9 @@ class _Bought:
         }
 
 
-def _bought(journal: Journal) -> _Bought:
+def _paid(journal: Journal) -> _Paid:
     with journal.figures() as figures:
-        return _Bought(
+        return _Paid(
             name=journal.meta().get("stage", ""),
             requests=journal.answers(),
             usage=journal.usage(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from synthgen.engine.findings import Findings
+from synthgen.engine.audit.findings import Findings
 
 
 def finding_lines(findings: Findings) -> Iterator[str]:

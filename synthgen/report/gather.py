@@ -9,7 +9,6 @@ from statistics import median
 from typing import Any
 
 from synthgen.data.training import recall_rows
-from synthgen.display import visible
 from synthgen.identity import content_id
 from synthgen.journal import ENCODER_KEY, Journal, Judgement, StoredSession
 from synthgen.measure.overlap import SharedWords
@@ -20,6 +19,7 @@ from synthgen.report.embedding import MapRow, draw_map, thin
 from synthgen.report.facts import run_facts
 from synthgen.report.nearness import MAX_ROWS, nearest_similarities
 from synthgen.report.timeline import timeline
+from synthgen.text import visible
 
 MAX_EXAMPLE_CHARS = 400
 NOT_SHOWN = "(not shown: it holds personal data)"
@@ -66,7 +66,7 @@ def _alive(sessions: list[StoredSession], last_answer_at: float | None) -> list[
 
 
 def _duplicates(tally: DecisionTally, checks: Sequence[Mapping[str, Any]], near: Sequence[float]) -> dict[str, Any]:
-    """How near rows came to another: accepted ones, and those turned down, by the stage that found them."""
+    """How near rows came to another: accepted ones, and those rejected, by the stage that found them."""
     cosine = next((stage for stage in _COSINE_STAGES if stage in tally.duplicates), _COSINE_STAGES[0])
     declared = next((check.get("threshold") for check in checks if check["check"] == "duplicate"), None)
     stages: dict[str, dict[str, Any]] = {

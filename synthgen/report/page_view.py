@@ -15,9 +15,9 @@ from typing import Any
 import yaml
 from markupsafe import Markup, escape
 
-from synthgen.display import visible
 from synthgen.report import charts
 from synthgen.report.progress import duration
+from synthgen.text import visible
 
 PAGE = Path(__file__).parent / "page"
 VERDICTS = ("keep", "wrong_label", "unnatural", "harmful", "skip")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 REFRESH_PER_S = 4
 SECONDS_A_LINE = 10.0
-MOST_CLASSES_SHOWN = 12
+MAX_CLASSES_SHOWN = 12
 
 
 class Progress(Protocol):
@@ -121,9 +121,9 @@ def draw(tally: Tally) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     for _ in range(5):
         table.add_column()
-    for label, found in list(tally.classes.items())[:MOST_CLASSES_SHOWN]:
+    for label, found in list(tally.classes.items())[:MAX_CLASSES_SHOWN]:
         table.add_row(*_class_cells(label, found))
-    hidden = len(tally.classes) - MOST_CLASSES_SHOWN
+    hidden = len(tally.classes) - MAX_CLASSES_SHOWN
     lines: list[RenderableType] = [table]
     if hidden > 0:
         lines.append(Text(f"... and {hidden} more classes", style="dim"))
@@ -170,8 +170,8 @@ def speed(tally: Tally) -> str:
     requests_per_s, tokens_per_s, _ = tally.rates()
     parts = [f"answers {tally.answers:,}", f"{requests_per_s:,.1f}/s", f"{tokens_per_s:,.0f} tokens/s"]
     parts.append(f"{tally.in_flight} in flight")
-    if tally.most_per_s is not None:
-        parts.append(f"limit {tally.most_per_s:,.1f}/s")
+    if tally.max_per_s is not None:
+        parts.append(f"limit {tally.max_per_s:,.1f}/s")
     if tally.budget_used_ratio is not None:
         parts.append(f"budget {tally.budget_used_ratio:.0%}")
     if tally.usage.usd:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
-from synthgen.engine.run import RunResult
+from synthgen.engine.running.run import RunResult
 from synthgen.journal import Journal, StoredRow, StoredSession
 from synthgen.records import Usage
 from synthgen.report.progress import duration, printable
@@ -17,7 +17,7 @@ SAMPLE_ROWS = 5
 
 def result_lines(result: RunResult) -> Iterator[str]:
     """What a session came to: rows, rejections, cost, a sample, and the next command."""
-    yield from standing_lines(result.accepted, result.targets, result.rejected, result.failed)
+    yield from status_lines(result.accepted, result.targets, result.rejected, result.failed)
     cost = _cost(result.usage)
     yield f"answers   {result.requests:,} bought in all, {cost}; this session {duration(result.elapsed_s)}"
     outlook = result.outlook
@@ -34,7 +34,7 @@ def result_lines(result: RunResult) -> Iterator[str]:
         yield f"next      synthgen export {result.run_dir} --format csv --output {Path(result.run_dir) / 'rows.csv'}"
 
 
-def standing_lines(
+def status_lines(
     accepted: Mapping[str, int], targets: Mapping[str, int], rejected: Mapping[str, int], failed: int
 ) -> Iterator[str]:
     """Accepted of target for each class, and rejections by reason."""

@@ -129,7 +129,7 @@ class Tally:
         self._settled.append((self.clock(), event.usage.total_tokens))
 
     @property
-    def most_per_s(self) -> float | None:
+    def max_per_s(self) -> float | None:
         """Requests a second that the endpoints let through together; None where one of them has no known bound."""
         rates = [change.requests_per_s for change in self.limits.values()]
         known = [rate for rate in rates if rate is not None]

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from synthgen.journal import LimitChange, StoredSession
 
-MAX_BINS, LEAST_BINS = 72, 8
+MAX_BINS, MIN_BINS = 72, 8
 _ANSWERS_A_BIN = 6
 MAX_CHANGES = 400
 Numbers = npt.NDArray[np.float64]
@@ -79,7 +79,7 @@ def timeline(
             "latency_p50_s": [],
             "latency_p95_s": [],
         }
-    count = max(LEAST_BINS, min(MAX_BINS, len(facts) // _ANSWERS_A_BIN))
+    count = max(MIN_BINS, min(MAX_BINS, len(facts) // _ANSWERS_A_BIN))
     bin_s = total_s / count
     bins = np.minimum((axis.places(facts[:, 0]) / bin_s).astype(int), count - 1)
     counts = np.bincount(bins, minlength=count)

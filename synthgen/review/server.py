@@ -18,7 +18,7 @@ import orjson
 from aiohttp import web
 
 from synthgen.errors import JobError, SynthgenError
-from synthgen.review.desk import Desk
+from synthgen.review.session import ReviewSession
 from synthgen.review.verdicts import WORDS, Verdict
 
 T = TypeVar("T")
@@ -41,13 +41,13 @@ class ReviewServer:
     """Serves one desk while entered.
 
     Args:
-        desk: The reviewer's place.
+        session: The reviewer's place.
         port: 0 takes a free one.
         token: What a request must show; None makes a random one.
     """
 
-    def __init__(self, desk: Desk, *, port: int = 0, token: str | None = None) -> None:
-        self._desk = desk
+    def __init__(self, session: ReviewSession, *, port: int = 0, token: str | None = None) -> None:
+        self._session = session
         self.port = port
         self._token = token or secrets.token_urlsafe(24)
         self._turn = asyncio.Lock()
@@ -141,7 +141,7 @@ class ReviewServer:
 
     async def _row(self, request: web.Request) -> web.Response:
         try:
-            return _json(await self._in_turn(lambda: self._desk.card(int(request.match_info["place"]))))
+            return _json(await self._in_turn(lambda: self._session.card(int(request.match_info["place"]))))
         except IndexError:
             return _plain(404, "no such row")
 
@@ -152,8 +152,8 @@ class ReviewServer:
             return _json({"error": f"unknown verdict '{verdict[:40]}'", "hint": None}, status=400)
 
         def work() -> dict[str, Any]:
-            self._desk.record(row_id, Verdict(verdict))
-            return self._read_state(after=self._desk.place_of(row_id))
+            self._session.record(row_id, Verdict(verdict))
+            return self._read_state(after=self._session.place_of(row_id))
 
         return _json(await self._in_turn(work))
 
@@ -161,7 +161,7 @@ class ReviewServer:
         body = await _body(request)
 
         def work() -> dict[str, Any]:
-            self._desk.record_note(str(body.get("row_id")), str(body.get("note", "")).strip())
+            self._session.record_note(str(body.get("row_id")), str(body.get("note", "")).strip())
             return self._read_state()
 
         return _json(await self._in_turn(work))
@@ -170,22 +170,22 @@ class ReviewServer:
         await _body(request)
 
         def work() -> dict[str, Any]:
-            place = self._desk.undo()
+            place = self._session.undo()
             return {**self._read_state(), "undone": place}
 
         return _json(await self._in_turn(work))
 
     def _read_state(self, after: int = -1) -> dict[str, Any]:
-        desk, standing = self._desk, self._desk.standing()
-        said = desk.mine().said
+        session, status = self._session, self._session.status()
+        said = session.mine().said
         return {
-            "name": desk.context.name,
-            "run_dir": str(desk.run_dir),
-            "reviewer": desk.reviewer,
-            "said": [said.get(row.mark.row_id) for row in desk.sample.rows],
-            "extra": sum(row.is_extra for row in desk.sample.rows),
-            "next": desk.next_place(after),
-            "standing": standing.as_json(),
+            "name": session.context.name,
+            "run_dir": str(session.run_dir),
+            "reviewer": session.reviewer,
+            "said": [said.get(row.mark.row_id) for row in session.sample.rows],
+            "extra": sum(row.is_extra for row in session.sample.rows),
+            "next": session.next_place(after),
+            "standing": status.as_json(),
         }
 
     async def _in_turn(self, work: Callable[[], T]) -> T:

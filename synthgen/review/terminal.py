@@ -9,7 +9,7 @@ from rich.console import Console, Group
 from rich.panel import Panel
 from rich.text import Text
 
-from synthgen.review.desk import MAX_NOTE_CHARS, Desk
+from synthgen.review.session import MAX_NOTE_CHARS, ReviewSession
 from synthgen.review.verdicts import Verdict
 
 KEYS = {
@@ -25,7 +25,7 @@ _MAX_SEEDS = 8
 
 
 def review_in_terminal(
-    desk: Desk,
+    session: ReviewSession,
     console: Console,
     *,
     read_key: Callable[[], str] | None = None,
@@ -34,44 +34,44 @@ def review_in_terminal(
     """Show rows until all are judged, the reviewer quits, or the input ends.
 
     Args:
-        desk: The reviewer's place.
+        session: The reviewer's place.
         console: Where rows are shown.
         read_key: One key; the empty string is the end of the input. None reads the terminal.
         read_line: One line, for notes. None reads stdin.
     """
     read_key, read_line = read_key or _read_key, read_line or sys.stdin.readline
-    place = desk.next_place()
+    place = session.next_place()
     while place is not None:
-        console.print(_draw(desk, place))
+        console.print(_draw(session, place))
         key = read_key()
         if key in ("", "q", "\x03", "\x04"):
             return
-        place = _act(desk, place, key, console, read_line)
-    console.print(f"done: every row of the sample has a verdict of {desk.reviewer}", markup=False)
+        place = _act(session, place, key, console, read_line)
+    console.print(f"done: every row of the sample has a verdict of {session.reviewer}", markup=False)
 
 
-def _act(desk: Desk, place: int, key: str, console: Console, read_line: Callable[[], str]) -> int | None:
+def _act(session: ReviewSession, place: int, key: str, console: Console, read_line: Callable[[], str]) -> int | None:
     """Do what a key says; where to go on."""
-    row_id = desk.sample.rows[place].mark.row_id
+    row_id = session.sample.rows[place].mark.row_id
     key = key.lower()
     if key in KEYS:
-        desk.record(row_id, KEYS[key])
-        return desk.next_place(place)
+        session.record(row_id, KEYS[key])
+        return session.next_place(place)
     if key in ("z", "\x7f", "\x08"):
-        undone = desk.undo()
+        undone = session.undo()
         return place if undone is None else undone
     if key == "n":
         console.print("note (an empty line takes it away): ", end="")
-        desk.record_note(row_id, read_line().strip()[:MAX_NOTE_CHARS])
+        session.record_note(row_id, read_line().strip()[:MAX_NOTE_CHARS])
     elif key in ("b", "f"):
-        return max(0, min(len(desk.sample.rows) - 1, place + (1 if key == "f" else -1)))
+        return max(0, min(len(session.sample.rows) - 1, place + (1 if key == "f" else -1)))
     else:
         console.print(_HELP, style="yellow")
     return place
 
 
-def _draw(desk: Desk, place: int) -> Panel:
-    card, gate = desk.card(place), desk.standing().gate
+def _draw(session: ReviewSession, place: int) -> Panel:
+    card, acceptance = session.card(place), session.status().acceptance
     parts = [Text(card["label"] or "row", style="bold cyan")]
     if card["description"]:
         parts.append(Text(card["description"], style="dim"))
@@ -84,9 +84,13 @@ def _draw(desk: Desk, place: int) -> Panel:
         parts.append(Text(f"note: {card['note']}", style="yellow"))
     said = f"   (you said: {Verdict(card['verdict']).words})" if card["verdict"] else ""
     parts += [Text(""), Text(_HELP, style="green")]
-    title = f"{place + 1} of {len(desk.sample.rows)}{' · extra' if card['is_extra'] else ''}{said}"
+    title = f"{place + 1} of {len(session.sample.rows)}{' · extra' if card['is_extra'] else ''}{said}"
     return Panel(
-        Group(*parts), title=Text(title), title_align="left", subtitle=Text(gate.sentence()), subtitle_align="left"
+        Group(*parts),
+        title=Text(title),
+        title_align="left",
+        subtitle=Text(acceptance.sentence()),
+        subtitle_align="left",
     )
 
 

@@ -39,7 +39,7 @@ class Opinions:
     """One reviewer's.
 
     Attributes:
-        said: Standing verdict of each row that has one.
+        said: ReviewStatus verdict of each row that has one.
         notes: Latest note of each row that has one.
     """
 

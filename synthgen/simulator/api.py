@@ -73,8 +73,8 @@ class Api:
         """Counts a reply whose body was begun."""
         self._tally.leave()
         self._tally.answer(reply.status)
-        if reply.bought is not None:
-            self._tally.grant(reply.bought, self._clock())
+        if reply.paid is not None:
+            self._tally.grant(reply.paid, self._clock())
 
     def abandoned(self, reply: Reply) -> None:
         """Counts a reply whose client left before it."""
@@ -111,9 +111,9 @@ class Api:
     def _granted(self, answer: ModelAnswer, fate: Fate, raw: bytes, body: bytes, now: float) -> Reply:
         is_whole = fate.accident != "cut"
         digest = blake2b(raw, digest_size=16).digest()
-        bought = Purchase(digest, answer.input_tokens, answer.output_tokens, now, is_whole)
+        paid = Purchase(digest, answer.input_tokens, answer.output_tokens, now, is_whole)
         ratio = 1.0 if is_whole else fate.cut_ratio
-        return Reply(200, body, self._gate.headers(now), fate.delay_s, ratio, bought, is_work=True)
+        return Reply(200, body, self._gate.headers(now), fate.delay_s, ratio, paid, is_work=True)
 
     def _other(self, method: str, path: str, authorization: str, body: bytes) -> Reply:
         if path == "/models":

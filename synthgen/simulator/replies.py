@@ -23,7 +23,7 @@ class Reply:
         headers: Sent besides content type and length.
         delay_s: Seconds before it is sent.
         sent_ratio: Share of the body that is sent before the connection closes; 1 sends all and keeps it open.
-        bought: The purchase it completes, or None.
+        paid: The purchase it completes, or None.
         is_work: Whether it counts as a completion request in flight until it is sent.
     """
 
@@ -32,7 +32,7 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
     delay_s: float = 0.0
     sent_ratio: float = 1.0
-    bought: Purchase | None = None
+    paid: Purchase | None = None
     is_work: bool = False
 
 

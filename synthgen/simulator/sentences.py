@@ -47,7 +47,7 @@ _PLAIN: Mapping[str, tuple[str, ...]] = {
     "TIME_DAY": words.DAYS,
     "DAY": words.DAYS,
     "NAME": words.NAMES,
-    "BOUGHT": words.BOUGHT,
+    "BOUGHT": words.PAID,
     "COURIER": words.COURIER,
     "CHARGE": words.CHARGES,
     "PRAISE": words.PRAISE,
@@ -70,8 +70,8 @@ def _money(dice: Dice) -> str:
 
 
 def _reference(dice: Dice) -> str:
-    letters = dice.pick(_REF_LETTERS) + dice.pick(_REF_LETTERS)
-    return f"{letters}{dice.between(10_000, 999_999)}"
+    ngrams = dice.pick(_REF_LETTERS) + dice.pick(_REF_LETTERS)
+    return f"{ngrams}{dice.between(10_000, 999_999)}"
 
 
 _MADE: Mapping[str, Callable[[Dice], str]] = {

@@ -105,17 +105,17 @@ class Tally:
     def answer(self, status: int) -> None:
         self._by_status[status] += 1
 
-    def grant(self, bought: Purchase, now: float) -> None:
+    def grant(self, paid: Purchase, now: float) -> None:
         self._granted += 1
         self._last_granted = now
-        self._per_s[int(max(0.0, bought.at - self._start))] += 1
-        self._input_tokens += bought.input_tokens
-        self._output_tokens += bought.output_tokens
-        self._granted_digests.add(bought.digest)
-        if bought.digest in self._whole_digests:
+        self._per_s[int(max(0.0, paid.at - self._start))] += 1
+        self._input_tokens += paid.input_tokens
+        self._output_tokens += paid.output_tokens
+        self._granted_digests.add(paid.digest)
+        if paid.digest in self._whole_digests:
             self._repeats += 1
-        if bought.is_whole:
-            self._whole_digests.add(bought.digest)
+        if paid.is_whole:
+            self._whole_digests.add(paid.digest)
         else:
             self._cut += 1
 

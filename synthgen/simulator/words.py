@@ -57,7 +57,7 @@ CHANNELS = _bank(
     "as a present for NAME|with two others|for our flat in CITY|for the office in CITY|on instalments|"
     "using my bonus points"
 )
-BOUGHT = _bank("ordered|bought|picked up|reserved|paid for|was sent|collected|pre-ordered|exchanged|signed for")
+PAID = _bank("ordered|bought|picked up|reserved|paid for|was sent|collected|pre-ordered|exchanged|signed for")
 PROBLEMS = _bank(
     "the PART arrived cracked|the parcel never left CITY|the PART is missing|the box held a OTHER instead|"
     "it stopped working after COUNT days|you charged me MONEY twice|the PART does not fit|the invoice says MONEY|"

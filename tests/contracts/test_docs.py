@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from synthgen.api import load_blueprint
+from synthgen.api import load_prepared
 from synthgen.cli import cli
 from synthgen.job import parse_job
 from synthgen.recipes import recipe_names
@@ -55,16 +55,16 @@ def test_links_in_pages_lead_somewhere(page: Path) -> None:
 @pytest.mark.parametrize("job", sorted(ROOT.glob("examples/*/*.yaml")), ids=lambda p: f"{p.parent.name}-{p.stem}")
 def test_example_jobs_are_ready_to_run(job: Path) -> None:
     """Each example's job file, data and template fit together, and its first prompts render."""
-    blueprint = load_blueprint(job)
-    maker = blueprint.stages[0].slot_maker()
-    assert [maker.make(label, 0).label for label in blueprint.targets] == list(blueprint.targets)
+    prepared = load_prepared(job)
+    maker = prepared.stages[0].slot_maker()
+    assert [maker.make(label, 0).label for label in prepared.targets] == list(prepared.targets)
 
 
 def test_minority_example_keeps_train_and_test_apart() -> None:
     """No test row is a training row, and the rare classes are rare."""
-    blueprint = load_blueprint(ROOT / "examples/minority/job.yaml")
-    assert blueprint.test is not None
-    train = {row.text.casefold() for row in blueprint.train.rows}
-    assert not train & {row.text.casefold() for row in blueprint.test.rows}
-    counts = sorted(len(rows) for rows in blueprint.train.by_label().values())
+    prepared = load_prepared(ROOT / "examples/minority/job.yaml")
+    assert prepared.test is not None
+    train = {row.text.casefold() for row in prepared.train.rows}
+    assert not train & {row.text.casefold() for row in prepared.test.rows}
+    counts = sorted(len(rows) for rows in prepared.train.by_label().values())
     assert counts[1] <= 25 < 50 <= counts[2]

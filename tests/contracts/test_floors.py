@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -10,14 +11,30 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "synthgen"
 
 FLOORS: dict[str, float] = {
-    **dict.fromkeys(["errors", "identity", "records", "job", "text", "display"], 0),
+    **dict.fromkeys(["errors", "identity", "records", "job", "text"], 0),
     **dict.fromkeys(["measure", "privacy"], 0.5),
-    **dict.fromkeys(["plan", "prompt", "parse", "checks", "dedup", "rewriting"], 1),
+    **dict.fromkeys(["prompt", "parse", "checks", "dedup"], 1),
     **dict.fromkeys(["providers", "encoders", "journal", "data"], 2),
+    **dict.fromkeys(["augment"], 2.5),
     **dict.fromkeys(["engine"], 3),
     **dict.fromkeys(["recipes", "quality", "report", "review"], 4),
     **dict.fromkeys(["cli", "api", "simulator", "testing", "__init__", "__main__"], 5),
 }
+# Within engine/: what a shelf may import, beside itself. No cycle; nothing looks at running. docs/design.md has the table.
+SHELVES: dict[str, set[str]] = {
+    "clock": set(),
+    "signal": set(),
+    "events": set(),
+    "stop": {"signal"},
+    "writer": {"signal"},
+    "planning": {"events"},
+    "asking": {"clock", "events", "signal", "stop", "writer"},
+    "judging": {"clock", "events", "planning", "writer"},
+    "changes": {"asking", "planning"},
+    "audit": {"changes", "judging", "planning"},
+    "running": {"asking", "changes", "clock", "events", "judging", "planning", "signal", "stop", "writer"},
+}
+PURE_FILES = {f"engine/planning/{name}.py" for name in ("interleaving", "permutation", "planner", "seeds")}
 PURE = {room for room, floor in FLOORS.items() if floor in (0.5, 1)}
 OUTSIDE = {"asyncio", "anyio", "aiohttp", "openai", "sqlite3", "socket", "time", "threading", "subprocess", "random"}
 
@@ -60,7 +77,34 @@ def test_floors_imports_go_down_only(path: Path) -> None:
         )
 
 
-@pytest.mark.parametrize("path", [p for p in SOURCES if room_of(p) in PURE], ids=lambda p: p.name)
+def test_engine_shelves_import_only_what_the_table_says() -> None:
+    """The arrows within the engine are exactly those of the table, which has no cycle."""
+    found: dict[str, set[str]] = {shelf: set() for shelf in SHELVES}
+    for path in (PACKAGE / "engine").rglob("*.py"):
+        shelf = path.relative_to(PACKAGE / "engine").parts[0].removesuffix(".py")
+        if shelf == "__init__":
+            continue
+        modules = [m.split(".") for _, m in imports_of(path) if m.startswith("synthgen.engine.")]
+        found[shelf] |= {m[2] for m in modules} - {shelf}
+    assert found == SHELVES
+    done: set[str] = set()
+    while ready := [s for s in SHELVES if s not in done and SHELVES[s] <= done]:
+        done |= set(ready)
+    assert done == set(SHELVES)
+
+
+def test_engine_shelves_are_the_ones_the_design_shows() -> None:
+    """The table in docs/design.md says the same."""
+    text = (PACKAGE.parent / "docs" / "design.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \|([^|]*)\|", text, re.MULTILINE)
+    assert {name: set(re.findall(r"\w+", arrows)) for name, arrows in rows if name in SHELVES} == SHELVES
+
+
+def is_pure(path: Path) -> bool:
+    return room_of(path) in PURE or str(path.relative_to(PACKAGE)) in PURE_FILES
+
+
+@pytest.mark.parametrize("path", [p for p in SOURCES if is_pure(p)], ids=lambda p: p.name)
 def test_floors_pure_rooms_touch_nothing_outside(path: Path) -> None:
     """Values in, values out: no network, disk, clock, thread or unseeded chance."""
     assert not {m.split(".")[0] for _, m in imports_of(path)} & OUTSIDE

@@ -68,7 +68,7 @@ def test_start_of_a_run_leaves_out_what_the_first_request_does_not_need() -> Non
     """Prices and back-off come with the first answer and the first failure; peers' packages never."""
     code = """
 import sys
-import synthgen.cli.run, synthgen.engine.run, synthgen.providers.openai
+import synthgen.cli.run, synthgen.engine.running.run, synthgen.providers.openai
 late = ("tenacity", "genai_prices", "httpx2", "openai", "polars", "torch", "sentence_transformers", "sklearn", "rich")
 print("LOADED", [name for name in late if name in sys.modules])
 """

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synthgen.dedup import Deduplicator, PoolRows, Verdict
-from synthgen.dedup.index import cosine
+from synthgen.dedup import Comparison, Deduplicator, PoolRows
 from synthgen.dedup.pool import BORDERLINE, Pool
+from synthgen.dedup.vectors.index import cosine
 from synthgen.job import DuplicateCheck, LeakageCheck
 from synthgen.records import Candidate, Reason, Row
 from synthgen.text import char_ngrams, jaccard, normalise
@@ -26,7 +26,7 @@ def candidate(name: str, text: str, label: str = "a", seeds: tuple[str, ...] = (
     return Candidate(name, "s1:x", label, 0, 0, text, {"text": text}, seeds)
 
 
-def judge(dedup: Deduplicator, row: Candidate, vector: npt.NDArray[np.float16] | None = None) -> Verdict:
+def judge(dedup: Deduplicator, row: Candidate, vector: npt.NDArray[np.float16] | None = None) -> Comparison:
     """All steps, and accepted where none objects."""
     verdict = dedup.judge_texts(row)
     contrast, nearest = verdict.contrast, None
@@ -38,7 +38,7 @@ def judge(dedup: Deduplicator, row: Candidate, vector: npt.NDArray[np.float16] |
             nearest = max(found, key=lambda n: n.similarity, default=None)
     if verdict.rejection is None:
         dedup.accept(row, vector)
-    return Verdict(verdict.rejection, nearest, contrast)
+    return Comparison(verdict.rejection, nearest, contrast)
 
 
 def exact_only() -> Deduplicator:
@@ -148,7 +148,7 @@ def test_rows_of_earlier_sessions_count_as_if_accepted_in_turn(seed: int, split:
     for row, vector in zip(rows[:split], vectors[:split], strict=True):
         one_by_one.accept(row, vector)
     ids, labels, texts = ([getattr(row, name) for row in rows[:split]] for name in ("id", "label", "text"))
-    at_once.accept_letters(at_once.letters(at_once.accept_texts(PoolRows(ids, labels, texts))))
+    at_once.accept_ngrams(at_once.ngrams(at_once.accept_texts(PoolRows(ids, labels, texts))))
     at_once.accept_vectors(vectors[:split])
     at_once.settle()
     for row, vector in zip(rows[split:], vectors[split:], strict=True):
@@ -161,16 +161,16 @@ def test_parts_of_earlier_rows_may_come_at_different_times() -> None:
     rows = [candidate(f"r{i}", f"text {i}") for i in range(30)]
     columns = PoolRows(*([getattr(row, name) for row in rows[:20]] for name in ("id", "label", "text")))
     together, apart = (Deduplicator(DuplicateCheck(check="duplicate"), None, DIMENSIONS) for _ in range(2))
-    together.accept_letters(together.letters(together.accept_texts(columns)))
+    together.accept_ngrams(together.ngrams(together.accept_texts(columns)))
     together.accept_vectors(vectors[:20])
     together.settle()
     apart.accept_vectors(vectors[:12])
     apart.accept_vectors(vectors[12:20])
     apart.settle_vectors()
     parts = [PoolRows(*(column[part] for column in columns)) for part in (slice(0, 5), slice(5, 20))]
-    forms = [apart.accept_texts(part) for part in parts]
-    for profiles in [apart.letters(own) for own in forms]:
-        apart.accept_letters(profiles)
+    normalised = [apart.accept_texts(part) for part in parts]
+    for profiles in [apart.ngrams(own) for own in normalised]:
+        apart.accept_ngrams(profiles)
     apart.settle()
     for row, vector in zip(rows[20:], vectors[20:], strict=True):
         assert together.judge_accepted(row, vector) == apart.judge_accepted(row, vector)
@@ -179,7 +179,7 @@ def test_parts_of_earlier_rows_may_come_at_different_times() -> None:
 def test_deduplicator_exact_ignores_case_punctuation_and_spacing() -> None:
     """A copy in other clothes is a copy, with the first row as its witness."""
     dedup = exact_only()
-    assert judge(dedup, candidate("r1", "Where is my card?")) == Verdict()
+    assert judge(dedup, candidate("r1", "Where is my card?")) == Comparison()
     rejection = judge(dedup, candidate("r2", " where is  my CARD")).rejection
     assert rejection is not None
     assert rejection.reason is Reason.EXACT_DUPLICATE
@@ -271,7 +271,7 @@ def test_contrast_rows_are_kept_and_recorded_where_the_job_says_so() -> None:
     names = count()
     kept = lexical_only("keep")
     first, second, third = [judge(kept, candidate(f"r{next(names)}", text)) for text in texts]
-    assert first == Verdict()
+    assert first == Comparison()
     assert second.rejection is None
     assert second.contrast is not None
     assert (second.contrast["id"], second.contrast["stage"]) == ("r0", "lexical")
@@ -309,7 +309,7 @@ def test_deduplicator_refuses_a_row_without_a_vector_where_vectors_count() -> No
     dedup = Deduplicator(DuplicateCheck(check="duplicate"), None, DIMENSIONS)
     with pytest.raises(ValueError, match="r1"):
         dedup.accept(candidate("r1", "text"), None)
-    dedup.accept_letters(dedup.letters(dedup.accept_texts(PoolRows(["r1"], ["a"], ["text"]))))
+    dedup.accept_ngrams(dedup.ngrams(dedup.accept_texts(PoolRows(["r1"], ["a"], ["text"]))))
     with pytest.raises(ValueError, match="vectors"):
         dedup.settle()
 
@@ -338,9 +338,9 @@ def test_foresight_decides_nothing(
         own = vectors[sum(bursts[:number]) :][:size]
         texts = [" ".join(rng.choice(WORDS, size=rng.integers(2, 6))) for _ in range(size)]
         burst = [candidate(f"{number}-{i}", f"{text} {rng.integers(3)}") for i, text in enumerate(texts)]
-        foreseen = range(size) if is_in_order else [place for place in range(size) if rng.random() < 0.8]
-        if foreseen:
-            ahead.foresee([burst[place] for place in foreseen], [own[place] for place in foreseen])
+        expected = range(size) if is_in_order else [place for place in range(size) if rng.random() < 0.8]
+        if expected:
+            ahead.look_ahead([burst[place] for place in expected], [own[place] for place in expected])
         for place in range(size) if is_in_order else rng.permutation(size):
             row, vector = burst[place], own[place]
             one, other = alone.judge_accepted(row, vector), ahead.judge_accepted(row, vector)
@@ -356,7 +356,7 @@ def test_rows_of_a_burst_are_not_searched_for_one_by_one(monkeypatch: pytest.Mon
     rows = [candidate(f"r{place}", f"{place} {WORDS[place % 6] * 5}") for place in range(12)]
     vectors = list(vectors_of(3, 12))
     dedup.accept(rows[0], vectors[0])
-    dedup.foresee(rows[1:], vectors[1:])
+    dedup.look_ahead(rows[1:], vectors[1:])
     for searched in ("near", "lexical_each"):
         monkeypatch.setattr(Pool, searched, None)
     verdicts = [dedup.judge_accepted(row, vector) for row, vector in zip(rows[1:], vectors[1:], strict=True)]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthgen.dedup.grams import GramOrder
+from synthgen.dedup.ngrams.grams import GramOrder
 from synthgen.dedup.pool import Match, Pool, PoolRow, PoolRows, Stages
 from synthgen.text import normalise
 
@@ -27,8 +27,10 @@ def test_rows_come_back_as_they_were(one_by_one: list[PoolRow], at_once: list[Po
     columns = zip(*at_once, strict=True) if at_once else ((), (), ())
     found.load_texts(PoolRows(*map(list, columns)), [normalise(row.text) for row in at_once])
     assert [found.row(place) for place in range(len(found))] == rows
-    forms = [normalise(row.text) for row in rows]
-    assert [found.exact(form) for form in forms] == [Match(forms.index(form), 1.0) for form in forms]
+    normalised = [normalise(row.text) for row in rows]
+    assert [found.exact(normalised_text) for normalised_text in normalised] == [
+        Match(normalised.index(normalised_text), 1.0) for normalised_text in normalised
+    ]
 
 
 def test_pool_that_compares_letters_needs_their_order() -> None:
@@ -50,6 +52,6 @@ def test_letters_that_are_too_few_are_noticed() -> None:
     """The same of letters."""
     found = Pool("accepted", Stages(0.7, None), None, GramOrder([]))
     found.load_texts(PoolRows(["r1", "r2"], ["a", "a"], ["one", "two"]), ["one", "two"])
-    found.load_letters(found.profiles(["one"]))
+    found.load_ngrams(found.profiles(["one"]))
     with pytest.raises(ValueError, match="2 rows and letters of 1"):
         found.settle()

@@ -71,8 +71,8 @@ def tiny_model(folder: Path, *, pooling: str = "mean", kind: str = "bert", lower
     torch.manual_seed(3)
     inner = folder / "inner"
     inner.mkdir(parents=True)
-    letters = [chr(c) for c in range(33, 127)]
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{c}" for c in letters)]
+    ngrams = [chr(c) for c in range(33, 127)]
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *ngrams, *(f"##{c}" for c in ngrams)]
     (inner / "vocab.txt").write_text("\n".join(vocabulary))
     BertTokenizerFast(vocab=str(inner / "vocab.txt"), do_lower_case=False, model_max_length=48).save_pretrained(inner)
     if kind == "bert":

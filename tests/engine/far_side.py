@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 import anyio
 
 from bench.virtual import run_virtually
-from synthgen.engine.adaptive import Ticket
-from synthgen.engine.limits import EndpointLimits, LimitStatistics
+from synthgen.engine.asking.adaptive import Ticket
+from synthgen.engine.asking.limits import EndpointLimits, LimitStatistics
 
 REFUSAL_S = 0.01
 
@@ -49,7 +49,7 @@ class FarSide:
     chance: random.Random = field(default_factory=lambda: random.Random(1))
     granted: list[float] = field(default_factory=list)
     refused: list[float] = field(default_factory=list)
-    most_in_flight: int = 0
+    max_in_flight: int = 0
     _window: deque[float] = field(default_factory=deque)
     _in_flight: int = 0
     _stray_at: float = 0.0
@@ -79,7 +79,7 @@ class FarSide:
         started = anyio.current_time()
         self.granted.append(started)
         self._in_flight += 1
-        self.most_in_flight = max(self.most_in_flight, self._in_flight)
+        self.max_in_flight = max(self.max_in_flight, self._in_flight)
         queued = max(1.0, self._in_flight / self.parallel)
         await anyio.sleep(self.latency_s * queued * self.chance.lognormvariate(0, self.spread))
         self._in_flight -= 1

@@ -10,12 +10,12 @@ import anyio.to_thread
 import pytest
 
 from synthgen.dedup import Deduplicator
-from synthgen.engine import commit
-from synthgen.engine.commit import Committer
-from synthgen.engine.demand import ClassDemand, Demand
-from synthgen.engine.evaluate import Judged, Landed
+from synthgen.engine.judging import commit
+from synthgen.engine.judging.commit import Committer
+from synthgen.engine.judging.evaluate import EvaluatedSlot, Judged
+from synthgen.engine.planning.demand import ClassDemand, Demand
+from synthgen.engine.planning.interleaving import Interleaving
 from synthgen.job import DuplicateCheck, StarvationConfig
-from synthgen.plan import Interleaving
 from synthgen.records import Candidate, Draft, Prompt, Request, Slot
 
 
@@ -29,11 +29,11 @@ class Sink:
         self.written.append(write)
 
 
-def landed(label: str, ordinal: int) -> Landed:
+def evaluated(label: str, ordinal: int) -> EvaluatedSlot:
     slot = Slot(f"s1:{label}{ordinal}", Draft(label, ordinal, (), {}, 0, 0), Request(Prompt(), {}))
     text = f"a text of class {label} with the number {ordinal}"
     candidate = Candidate(f"r1:{text}", slot.id, label, ordinal, 0, text, {"text": text})
-    return Landed(slot, (Judged(candidate, None),))
+    return EvaluatedSlot(slot, (Judged(candidate, None),))
 
 
 @pytest.mark.anyio
@@ -46,13 +46,13 @@ async def test_slots_of_a_class_that_is_done_are_dropped() -> None:
     sink, dedup = Sink(), Deduplicator(None, None, None)
     committer = Committer(demand=demand, dedup=lambda _: dedup, writer=sink, observe=lambda _: None)  # type: ignore[arg-type]
     for ordinal in range(6):
-        committer.land(landed("a", ordinal))
-    committer.land(landed("b", 0))
+        committer.land(evaluated("a", ordinal))
+    committer.land(evaluated("b", 0))
     assert await committer.commit_ready() == 3
     assert demand.classes["a"].is_met
     assert committer.waiting == 0
-    committer.land(landed("a", 7))
-    committer.land(landed("b", 1))
+    committer.land(evaluated("a", 7))
+    committer.land(evaluated("b", 1))
     assert committer.waiting == 1
     assert [(w.label, w.ordinal) for w in sink.written] == [("a", 0), ("b", 0), ("a", 1)]
 
@@ -65,19 +65,19 @@ async def test_others_have_their_turn_while_a_large_pool_is_searched(monkeypatch
     began, goes_on = threading.Event(), threading.Event()
 
     class Slow(Deduplicator):
-        def foresee(self, *burst: Any) -> None:
+        def look_ahead(self, *burst: Any) -> None:
             began.set()
             assert goes_on.wait(20)
-            super().foresee(*burst)
+            super().look_ahead(*burst)
 
     dedup = Slow(DuplicateCheck(check="duplicate", near=False, lexical=0.7), None, None)
     demand = Demand(Interleaving({"a": 9}), {"a": ClassDemand("a", 9, 1, StarvationConfig())}, window=10)
     sink = Sink()
     committer = Committer(demand=demand, dedup=lambda _: dedup, writer=sink, observe=lambda _: None)  # type: ignore[arg-type]
-    committer.land(landed("a", 0))
+    committer.land(evaluated("a", 0))
     assert await committer.commit_ready() == 1
     for ordinal in (1, 2, 3):
-        committer.land(landed("a", ordinal))
+        committer.land(evaluated("a", ordinal))
     counts: list[int] = []
 
     async def commit_all() -> None:
@@ -90,7 +90,7 @@ async def test_others_have_their_turn_while_a_large_pool_is_searched(monkeypatch
             assert await anyio.to_thread.run_sync(began.wait, 20)
             tasks.start_soon(commit_all)
             await anyio.sleep(0.01)
-            committer.land(landed("a", 4))
+            committer.land(evaluated("a", 4))
             assert not counts
             goes_on.set()
     assert counts == [3, 1]

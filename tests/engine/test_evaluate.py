@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from synthgen.checks import build_checks, measuring, rewriting
 from synthgen.checks.chatter import Chatter
-from synthgen.engine.evaluate import RowJudge
+from synthgen.engine.judging.evaluate import RowJudge
 from synthgen.job import ChatterCheck, CopiedSeedCheck, LengthCheck, PiiCheck, RefusalCheck, RepetitiveCheck
 from synthgen.records import Completion, Draft, Prompt, Request, Row, Slot, Usage
 
@@ -79,12 +79,12 @@ def test_each_check_sees_only_what_none_before_it_objected_to() -> None:
     """The objection that a row gets is that of the first check in order, and rows that pass keep their figures."""
     texts = ("no", "As an AI language model, no.", SEED.text, "write to jane@roe.org about it")
     items = [*({"text": text} for text in texts), {"words": "no text"}]
-    landed, complaint = JUDGE.judge(*asked(0, json.dumps({"items": items})))
-    reasons = [None if item.rejection is None else item.rejection.reason for item in landed.items]
+    evaluated, complaint = JUDGE.judge(*asked(0, json.dumps({"items": items})))
+    reasons = [None if item.rejection is None else item.rejection.reason for item in evaluated.items]
     assert reasons == ["too_short", "refusal", "copied_seed", None, "invalid"]
     assert complaint is None
-    assert "jane@roe.org" not in landed.items[3].candidate.text
-    assert landed.items[3].results["redacted"]
+    assert "jane@roe.org" not in evaluated.items[3].candidate.text
+    assert evaluated.items[3].results["redacted"]
 
 
 def test_rules_are_ready_before_the_first_answer() -> None:

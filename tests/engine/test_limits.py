@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from bench.virtual import run_virtually
-from synthgen.engine.adaptive import AdaptiveLimit, Ticket
-from synthgen.engine.breaker import Breaker
-from synthgen.engine.limits import EndpointLimits
+from synthgen.engine.asking.adaptive import AdaptiveLimit, Ticket
+from synthgen.engine.asking.breaker import Breaker
+from synthgen.engine.asking.limits import EndpointLimits
 from synthgen.job import LimitsConfig
 from tests.engine.far_side import FarSide, keep_busy
 
@@ -106,7 +106,7 @@ def test_headers_tell_limits_that_nobody_declared() -> None:
 def test_slow_start_finds_room_where_there_is_room() -> None:
     """Without limits the number in flight doubles until the ceiling is reached, and stays there."""
     outcome = keep_busy(EndpointLimits(LimitsConfig(), default_concurrency=256), FarSide(latency_s=0.5), seconds=20)
-    assert outcome.far.most_in_flight <= 256
+    assert outcome.far.max_in_flight <= 256
     assert sum(at < 0.2 for at in outcome.far.granted) == 32
     assert outcome.per_s(10, 20) == pytest.approx(256 / 0.52, rel=0.1)
 
@@ -116,7 +116,7 @@ def test_declared_concurrency_is_reached_in_one_round() -> None:
     limits = EndpointLimits(LimitsConfig(max_concurrency=500), default_concurrency=16)
     outcome = keep_busy(limits, FarSide(latency_s=1.0, spread=0.0), seconds=10)
     assert sum(at < 0.2 for at in outcome.far.granted) == 250
-    assert outcome.far.most_in_flight == 500
+    assert outcome.far.max_in_flight == 500
     assert len(outcome.far.granted) >= 500 * 8
 
 

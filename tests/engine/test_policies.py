@@ -14,17 +14,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from synthgen.engine import prices
-from synthgen.engine.budget import Budget, Spend, seconds_until
-from synthgen.engine.changes import Effect, compare
-from synthgen.engine.demand import ClassDemand, Demand, FeedingDemand
-from synthgen.engine.prices import LatePrice, price_of, require_price
-from synthgen.engine.retry import RetryPolicy, Tries, Verdict
-from synthgen.engine.sources import Sources
+from synthgen.engine.asking import prices
+from synthgen.engine.asking.budget import Budget, seconds_until
+from synthgen.engine.asking.prices import LatePrice, price_of, require_price
+from synthgen.engine.asking.retry import RetryDecision, RetryPolicy, Tries
+from synthgen.engine.changes.effects import Effect, compare
+from synthgen.engine.planning.demand import ClassDemand, Demand, FeedingDemand
+from synthgen.engine.planning.interleaving import Interleaving
+from synthgen.engine.planning.sources import Sources
 from synthgen.errors import JobError
 from synthgen.job import BudgetConfig, ModelConfig, PriceConfig, RetryConfig, StarvationConfig
-from synthgen.plan import Interleaving
-from synthgen.records import Failure, FailureKind, Source, Usage
+from synthgen.records import Failure, FailureKind, Source, Spend, Usage
 
 
 def demand_of(targets: dict[str, int], *, items: int = 4, window: int = 1000) -> Demand:
@@ -46,7 +46,7 @@ def test_demand_meets_every_target_with_little_waste(
     chance = random.Random(seed)
     demand = demand_of(targets, items=items)
     in_flight: list[tuple[str, int]] = []
-    landed: dict[tuple[str, int], int] = {}
+    evaluated: dict[tuple[str, int], int] = {}
     asked: set[tuple[str, int]] = set()
     for _ in range(20_000):
         while len(in_flight) < concurrency and (slot := demand.take()) is not None:
@@ -56,13 +56,13 @@ def test_demand_meets_every_target_with_little_waste(
         head = demand.head()
         if head is None:
             break
-        if (head.label, head.committed) in landed:
-            rows = landed.pop((head.label, head.committed))
+        if (head.label, head.committed) in evaluated:
+            rows = evaluated.pop((head.label, head.committed))
             head.note_committed(min(rows, head.target - head.accepted), is_failed=False)
             continue
         slot = in_flight.pop(chance.randrange(len(in_flight)))
-        landed[slot] = chance.randint(0, items)
-        demand.classes[slot[0]].note_landed(slot[1], landed[slot])
+        evaluated[slot] = chance.randint(0, items)
+        demand.classes[slot[0]].note_evaluated(slot[1], evaluated[slot])
     assert {c.label: c.accepted for c in demand.classes.values()} == targets
     used = sum(c.committed for c in demand.classes.values())
     assert len(asked) - used <= concurrency + sum(targets.values()) / items + 8 * len(targets)
@@ -85,7 +85,7 @@ def test_demand_reads_stored_answers_before_it_asks_for_more() -> None:
         account.note_stored(ordinal)
     assert demand.take() == ("a", 0), "a gap in front of everything"
     assert demand.take() is None
-    account.note_landed(1, 4)
+    account.note_evaluated(1, 4)
     assert demand.take() is None
     account.note_read(2)
     assert demand.take() == ("a", 3), "one that is asked again holds nobody up"
@@ -121,11 +121,11 @@ def test_starvation_needs_a_whole_window_of_evidence() -> None:
     for _ in range(9):
         account.note_committed(0, is_failed=False)
     account.note_committed(0, is_failed=True)
-    assert not account.has_collapsed()
+    assert not account.has_stalled()
     account.note_committed(4, is_failed=False)
-    assert account.has_collapsed()
+    assert account.has_stalled()
     account.note_committed(5, is_failed=False)
-    assert not account.has_collapsed()
+    assert not account.has_stalled()
 
 
 @given(st.integers(1, 80), st.integers(2, 5), st.integers(1, 12), st.integers(0, 10_000))
@@ -142,7 +142,7 @@ def test_demand_of_a_chain_never_stalls(target: int, stages: int, concurrency: i
         assert in_flight
         number, ordinal = in_flight.pop(chance.randrange(len(in_flight)))
         account = chain[number].classes["a"]
-        account.note_landed(ordinal, chance.choice((0, 0, 1)) if number == stages - 1 else 1)
+        account.note_evaluated(ordinal, chance.choice((0, 0, 1)) if number == stages - 1 else 1)
         while (
             account.is_open and account.committed in account.waiting and account.waiting[account.committed] is not None
         ):
@@ -182,7 +182,7 @@ def test_barren_class_costs_its_patience_and_no_more() -> None:
     while account.is_wanted() and asked < 500:
         ordinal = account.next_ordinal()
         account.note_asked(ordinal)
-        account.note_landed(ordinal, 0)
+        account.note_evaluated(ordinal, 0)
         asked += 1
     assert asked == 20
     account.note_committed(0, is_failed=False)
@@ -249,22 +249,22 @@ def test_retry_is_decided_by_the_kind_of_failure() -> None:
     """Fatal stops the endpoint, refused gives up at once, throttled waits as told without burning an attempt."""
     policy = RetryPolicy(RetryConfig(max_attempts=3))
     worn = Tries(0.0, attempts=50, transient=2)
-    assert policy.decide(fail(FailureKind.FATAL), worn, now=1) == (Verdict.STOP_ENDPOINT, 0)
-    assert policy.decide(fail(FailureKind.REFUSED), worn, now=1) == (Verdict.GIVE_UP, 0)
-    assert policy.decide(fail(FailureKind.THROTTLED, retry_after_s=17.0), worn, now=1e6) == (Verdict.AGAIN, 17)
-    assert policy.decide(fail(FailureKind.THROTTLED), worn, now=1)[0] is Verdict.AGAIN
+    assert policy.decide(fail(FailureKind.FATAL), worn, now=1) == (RetryDecision.STOP_ENDPOINT, 0)
+    assert policy.decide(fail(FailureKind.REFUSED), worn, now=1) == (RetryDecision.GIVE_UP, 0)
+    assert policy.decide(fail(FailureKind.THROTTLED, retry_after_s=17.0), worn, now=1e6) == (RetryDecision.AGAIN, 17)
+    assert policy.decide(fail(FailureKind.THROTTLED), worn, now=1)[0] is RetryDecision.AGAIN
 
 
 def test_retry_of_transient_failures_ends_with_attempts_or_time() -> None:
     """Attempts and elapsed time each end it; the backoff grows, is bounded, and never undercuts what was told."""
     policy = RetryPolicy(RetryConfig(max_attempts=8, max_elapsed_s=100, max_wait_s=5))
     failure = fail(FailureKind.TRANSIENT)
-    assert policy.decide(failure, Tries(0.0, transient=8), now=1)[0] is Verdict.GIVE_UP
-    assert policy.decide(failure, Tries(0.0, transient=1), now=101)[0] is Verdict.GIVE_UP
+    assert policy.decide(failure, Tries(0.0, transient=8), now=1)[0] is RetryDecision.GIVE_UP
+    assert policy.decide(failure, Tries(0.0, transient=1), now=101)[0] is RetryDecision.GIVE_UP
     waits = [policy.decide(failure, Tries(0.0, transient=n), now=1)[1] for n in (1, 4, 7) for _ in range(200)]
     assert max(waits[:200]) <= 0.5 < max(waits[200:400]) <= 4 < max(waits[400:]) <= 5
     told = fail(FailureKind.TRANSIENT, retry_after_s=30.0)
-    assert policy.decide(told, Tries(0.0, transient=1), now=1) == (Verdict.AGAIN, 30)
+    assert policy.decide(told, Tries(0.0, transient=1), now=1) == (RetryDecision.AGAIN, 30)
 
 
 @pytest.mark.parametrize(
@@ -311,7 +311,7 @@ def test_change_is_sorted_by_what_it_touches(path: tuple[str | int, ...], value:
 
 def test_every_job_key_has_an_effect_on_purpose() -> None:
     """A new key of the job file must be sorted here before it can be changed on resume."""
-    from synthgen.engine import changes
+    from synthgen.engine.changes import effects as changes
     from synthgen.job import Job
 
     free = {
@@ -396,8 +396,8 @@ def test_demand_chooses_as_if_it_looked_at_every_class_each_time(data: st.DataOb
         out = [(c, o) for c in classes.values() if c.is_open for o, rows in c.waiting.items() if rows is None]
         if out and data.draw(st.booleans()):
             account, ordinal = data.draw(st.sampled_from(out))
-            account.note_landed(ordinal, data.draw(st.integers(0, 1)))
+            account.note_evaluated(ordinal, data.draw(st.integers(0, 1)))
         head = demand.head()
         if head is not None and head.waiting.get(head.committed) is not None:
             head.note_committed(int(head.waiting[head.committed] or 0), is_failed=False)
-            head.is_starved = head.has_collapsed()
+            head.is_stalled = head.has_stalled()

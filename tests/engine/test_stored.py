@@ -10,9 +10,9 @@ import numpy.typing as npt
 import pytest
 
 from synthgen.dedup import Deduplicator
-from synthgen.engine import stored
-from synthgen.engine.deduplicators import Deduplicators
-from synthgen.engine.stored import accept_stored, stored_dimensions
+from synthgen.engine.judging import stored
+from synthgen.engine.judging.deduplicators import Deduplicators
+from synthgen.engine.judging.stored import accept_stored, stored_dimensions
 from synthgen.errors import JournalError
 from synthgen.job import DuplicateCheck
 from synthgen.journal import CommittedSlot, Journal

@@ -17,9 +17,9 @@ import pytest
 
 from bench.virtual import VirtualProvider
 from synthgen.api import rows
-from synthgen.engine import session
-from synthgen.engine.blueprint import SlotMaker
 from synthgen.engine.events import BudgetState, EndpointPaused, LimitChanged
+from synthgen.engine.planning.prepared import SlotMaker
+from synthgen.engine.running import session
 from synthgen.engine.writer import JournalWriter
 from synthgen.errors import JobError
 from synthgen.journal import JOURNAL_NAME, Journal
@@ -366,7 +366,7 @@ def test_template_that_fails_for_a_stored_slot_loses_no_answer(tmp_path: Path, m
 
     monkeypatch.setattr(SlotMaker, "make", fail_late)
     monkeypatch.setattr(JournalWriter, "call", slowly)
-    monkeypatch.setattr("synthgen.engine.lane.RELOAD_BATCH", 1)
+    monkeypatch.setattr("synthgen.engine.running.stage_runner.RELOAD_BATCH", 1)
     scene.wrap, scene.changes = note, {}
     with pytest.raises(JobError, match="undefined"):
         scene.play()

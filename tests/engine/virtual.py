@@ -10,9 +10,9 @@ from typing import Any
 
 from bench.stage import write_job
 from bench.virtual import VirtualProvider, VirtualTransport, run_virtually
-from synthgen.api import load_blueprint
+from synthgen.api import load_prepared
 from synthgen.engine.events import Event
-from synthgen.engine.run import RunResult, run_job
+from synthgen.engine.running.run import RunResult, run_job
 from synthgen.job import ModelConfig
 from synthgen.simulator.api import Api
 from synthgen.simulator.settings import SimulatorSettings
@@ -71,7 +71,7 @@ class Scene:
             for name in self.servers
         ]
         job = write_job(self.folder, "http://none/v1", rows=self.rows, models=models, **self.changes)
-        blueprint = load_blueprint(job)
+        prepared = load_prepared(job)
         events: list[tuple[float, Event]] = []
 
         async def main() -> Played:
@@ -88,7 +88,7 @@ class Scene:
                 return self.wrap(VirtualProvider(config, VirtualTransport(apis[name])))
 
             result = await run_job(
-                blueprint,
+                prepared,
                 self.folder / out,
                 open_provider=open_provider,
                 observe=lambda event: events.append((loop.time(), event)),

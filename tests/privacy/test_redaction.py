@@ -24,19 +24,19 @@ VALUES = {
 @pytest.mark.parametrize("entity", [*PATTERNS, "PERSON", "LOCATION", "URL", "UK_NHS"])
 def test_stand_ins_belong_to_nobody(entity: str) -> None:
     """Whatever stands in for a value is known as set aside; the value is not."""
-    stand_ins, value = StandIns(), VALUES.get(entity, "something real")
-    made = [stand_ins.of(entity, f"{value}{'' if i == 0 else i}") for i in range(30)]
+    surrogates, value = StandIns(), VALUES.get(entity, "something real")
+    made = [surrogates.of(entity, f"{value}{'' if i == 0 else i}") for i in range(30)]
     assert all(is_set_aside(entity, stand_in) for stand_in in made)
     assert not is_set_aside(entity, value)
 
 
 def test_stand_ins_keep_to_one_another() -> None:
     """One value has one stand-in, another value another; a telephone number keeps its form."""
-    stand_ins = StandIns()
-    assert stand_ins.of("EMAIL_ADDRESS", "a@b.com") == stand_ins.of("EMAIL_ADDRESS", "A@b.com")
-    assert stand_ins.of("EMAIL_ADDRESS", "a@b.com") != stand_ins.of("EMAIL_ADDRESS", "c@b.com")
-    assert stand_ins.of("PHONE_NUMBER", "09061701461") == "02025550100"
-    assert stand_ins.of("PHONE_NUMBER", "(212) 867-5309") == "(202) 555-0101"
+    surrogates = StandIns()
+    assert surrogates.of("EMAIL_ADDRESS", "a@b.com") == surrogates.of("EMAIL_ADDRESS", "A@b.com")
+    assert surrogates.of("EMAIL_ADDRESS", "a@b.com") != surrogates.of("EMAIL_ADDRESS", "c@b.com")
+    assert surrogates.of("PHONE_NUMBER", "09061701461") == "02025550100"
+    assert surrogates.of("PHONE_NUMBER", "(212) 867-5309") == "(202) 555-0101"
 
 
 @given(st.text(max_size=80), st.sampled_from(sorted(VALUES)), st.text(max_size=80))

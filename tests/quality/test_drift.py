@@ -53,7 +53,7 @@ def test_compare_rows_tells_rows_of_another_style() -> None:
     found = compare_rows(real, made, real_vectors=vectors(real), synthetic_vectors=vectors(made))
     assert {"mean_words", "length_ks", "vocabulary_js", "bigram_js", "auc"} <= set(found.overall.outside)
     assert found.overall.metrics["auc"].synthetic > 0.9
-    assert [(tic.phrase, tic.rows) for tic in found.tics] == [("dear sir or madam", 120)]
+    assert [(phrase.phrase, phrase.rows) for phrase in found.tics] == [("dear sir or madam", 120)]
 
 
 def test_compare_rows_tells_rows_that_repeat_themselves() -> None:

@@ -8,7 +8,7 @@ import pytest
 from synthgen.errors import JobError
 from synthgen.quality import eda
 from synthgen.quality.eda import Copier, open_copier
-from tests.rewriting.thesauri import LEXICON
+from tests.augment.thesauri import LEXICON
 
 TEXTS = ["I bought the wrong card", "die Karte fehlt noch"]
 

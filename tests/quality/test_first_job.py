@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from synthgen.api import load_blueprint
+from synthgen.api import load_prepared
 from synthgen.cli import cli
 from synthgen.quality.columns import guess_label, guess_text
 from synthgen.quality.splitting import split_places
@@ -34,10 +34,10 @@ def test_init_writes_a_job_that_plans(tmp_path: Path, make_rows: MakeRows, label
     done = invoke(data, "--output", tmp_path / "jobs" / "job.yaml")
     assert done.exit_code == 0, done.output
     assert "no test rows" in done.output
-    blueprint = load_blueprint(tmp_path / "jobs" / "job.yaml")
+    prepared = load_prepared(tmp_path / "jobs" / "job.yaml")
     read = [label.replace('""', '"') for label in labels]
-    assert blueprint.targets == {read[1]: 12, read[0]: 94}
-    maker = blueprint.slot_maker()
+    assert prepared.targets == {read[1]: 12, read[0]: 94}
+    maker = prepared.slot_maker()
     assert maker.make(read[1], 0).request.prompt.messages
 
 
@@ -58,11 +58,11 @@ def test_init_splits_only_when_asked(tmp_path: Path, make_rows: MakeRows) -> Non
     data = write(tmp_path / "rows.csv", make_rows("lost", 20, 1) + make_rows("late", 10, 1))
     done = invoke(data, "--output", tmp_path / "job.yaml", "--split", 0.2)
     assert done.exit_code == 0, done.output
-    blueprint = load_blueprint(tmp_path / "job.yaml")
-    assert blueprint.test is not None
-    assert {label: len(rows) for label, rows in blueprint.test.by_label().items()} == {"lost": 4, "late": 2}
-    assert len(blueprint.train.rows) == 24
-    assert not {r.text for r in blueprint.train.rows} & {r.text for r in blueprint.test.rows}
+    prepared = load_prepared(tmp_path / "job.yaml")
+    assert prepared.test is not None
+    assert {label: len(rows) for label, rows in prepared.test.by_label().items()} == {"lost": 4, "late": 2}
+    assert len(prepared.train.rows) == 24
+    assert not {r.text for r in prepared.train.rows} & {r.text for r in prepared.test.rows}
 
 
 def test_init_without_classes_or_rare_ones(tmp_path: Path, make_rows: MakeRows) -> None:
@@ -70,11 +70,11 @@ def test_init_without_classes_or_rare_ones(tmp_path: Path, make_rows: MakeRows) 
     texts = tmp_path / "texts.jsonl"
     texts.write_text("".join(f'{{"body": "{r.text}"}}\n' for r in make_rows("lost", 30, 1)))
     assert invoke(texts, "--output", tmp_path / "one.yaml").exit_code == 0
-    assert load_blueprint(tmp_path / "one.yaml").targets == {"": 70}
+    assert load_prepared(tmp_path / "one.yaml").targets == {"": 70}
     data = write(tmp_path / "rows.csv", make_rows("lost", 30, 1) + make_rows("late", 2, 1))
     done = invoke(data, "--output", tmp_path / "two.yaml")
     assert "Left out, having fewer than 3 rows to write after: late" in done.output
-    assert list(load_blueprint(tmp_path / "two.yaml").targets) == ["lost"]
+    assert list(load_prepared(tmp_path / "two.yaml").targets) == ["lost"]
 
 
 def test_guesses_by_name_then_by_content() -> None:

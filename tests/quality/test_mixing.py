@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from synthgen.cli import cli
 from synthgen.errors import JobError
-from synthgen.measure.spread import farthest_first
+from synthgen.measure.farthest_point import farthest_first
 from synthgen.quality.mixing import choose_rows, new_places, parse_ratio, plan_mix, synthetic_share
 from synthgen.quality.tables import read_table
 from tests.quality.conftest import MakeRows

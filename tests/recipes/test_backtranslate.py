@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from synthgen.api import load_blueprint, rows
+from synthgen.api import load_prepared, rows
 from synthgen.errors import JobError
 from synthgen.job import LabelCheck
 from tests.recipes.translators import install_translator, translating_model
@@ -95,11 +95,11 @@ def test_rows_in_the_wrong_language_are_rejected(tmp_path: Path, monkeypatch: py
 
 def test_job_without_models_goes_through_the_pivot_of_its_options(tmp_path: Path) -> None:
     """The recipe brings the translator, and the options its route."""
-    blueprint = load_blueprint(write(tmp_path, options={"language": "es", "pivot": "fr"}))
-    (endpoint,) = blueprint.groups[0].endpoints
+    prepared = load_prepared(write(tmp_path, options={"language": "es", "pivot": "fr"}))
+    (endpoint,) = prepared.groups[0].endpoints
     assert (endpoint.provider, endpoint.params["route"]) == ("apertium", ["es", "fr", "es"])
-    assert blueprint.check(LabelCheck) is None
-    assert load_blueprint(write(tmp_path, options={"verify_label": True})).check(LabelCheck) is not None
+    assert prepared.check(LabelCheck) is None
+    assert load_prepared(write(tmp_path, options={"verify_label": True})).check(LabelCheck) is not None
 
 
 @pytest.mark.parametrize("recipe", ["backtranslate", "translate"])

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from synthgen.api import load_blueprint
+from synthgen.api import load_prepared
 from tests.scenarios.scene import export, run_json, simulator, write_rows
 
 
@@ -47,21 +47,21 @@ def test_classes_without_a_real_row_are_filled_in_every_style(tmp_path: Path) ->
 @pytest.mark.parametrize("template", ["classes/default.j2", "classes/turns.j2"])
 def test_prompt_says_name_description_and_style(tmp_path: Path, template: str) -> None:
     """All that is known of a class; for capable models also what it must not be mistaken for, itself left out."""
-    blueprint = load_blueprint(write(tmp_path, prompt={"template": template}))
-    slot = blueprint.slot_maker().make("lost_property", 0)
+    prepared = load_prepared(write(tmp_path, prompt={"template": template}))
+    slot = prepared.slot_maker().make("lost_property", 0)
     asked = slot.request.prompt.messages[-1].content
     assert "lost property" in asked
     assert "somebody left a thing on the train" in asked
     assert slot.draft.attributes["style"].partition(":")[0] in asked
     if template == "classes/default.j2":
         assert "Not to be mistaken for: late, lost, timetable, tickets\n" in asked
-        own = blueprint.slot_maker().make("timetable", 0).request.prompt.messages[-1].content
+        own = prepared.slot_maker().make("timetable", 0).request.prompt.messages[-1].content
         assert "Not to be mistaken for: late, lost, tickets\n" in own
 
 
 def test_real_rows_are_shown_where_the_job_wants_it(tmp_path: Path) -> None:
     """`prompt.seeds` in the job file goes before the recipe's none."""
-    blueprint = load_blueprint(write(tmp_path, targets={"late": 5}, descriptions={}, prompt={"seeds": 2}))
-    slot = blueprint.slot_maker().make("late", 0)
+    prepared = load_prepared(write(tmp_path, targets={"late": 5}, descriptions={}, prompt={"seeds": 2}))
+    slot = prepared.slot_maker().make("late", 0)
     assert all(seed.text in slot.request.prompt.messages[-1].content for seed in slot.draft.seeds)
     assert len(slot.draft.seeds) == 2

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from synthgen.api import load_blueprint
+from synthgen.api import load_prepared
 from synthgen.checks import build_checks
 from synthgen.data.format_check import check_format
 from synthgen.job import PatternCheck
@@ -60,9 +60,9 @@ def test_instructions_come_with_input_response_and_scores(tmp_path: Path) -> Non
 
 def test_kinds_of_task_and_directions_are_in_balance(tmp_path: Path) -> None:
     """Half of the slots ask for a classification, half for an open task; evolution takes its five directions in turn."""
-    last = load_blueprint(write(tmp_path, options={"evolve": True}))
-    blueprint = next(stage for stage in last.stages if stage.stage.name == "generate")
-    maker = blueprint.slot_maker()
+    last = load_prepared(write(tmp_path, options={"evolve": True}))
+    prepared = next(stage for stage in last.stages if stage.stage.name == "generate")
+    maker = prepared.slot_maker()
     tasks = [maker.make("", ordinal).draft.attributes["task"].partition(":")[0] for ordinal in range(20)]
     assert tasks.count("classification") == tasks.count("open") == 10
     (evolve,) = (stage.stage for stage in last.stages if stage.stage.name == "evolve")
@@ -73,7 +73,7 @@ def test_options_leave_stages_out(tmp_path: Path) -> None:
     """Neither evolution nor follow-up unless asked for; the judge unless told not to."""
 
     def names(**options: Any) -> list[str]:
-        return [stage.stage.name for stage in load_blueprint(write(tmp_path, options=options)).stages]
+        return [stage.stage.name for stage in load_prepared(write(tmp_path, options=options)).stages]
 
     assert names() == ["generate", "respond", "judge"]
     assert names(judge=False) == ["generate", "respond"]
@@ -95,7 +95,7 @@ def test_options_leave_stages_out(tmp_path: Path) -> None:
 )
 def test_useless_evolutions_are_turned_down(tmp_path: Path, text: str, is_useless: bool) -> None:
     """An evolution that speaks about itself is none; instructions that only use such words are kept."""
-    last = load_blueprint(write(tmp_path, options={"evolve": True}))
+    last = load_prepared(write(tmp_path, options={"evolve": True}))
     (evolve,) = (stage.stage for stage in last.stages if stage.stage.name == "evolve")
     patterns = [check for check in evolve.checks or () if isinstance(check, PatternCheck)]
     found = [
@@ -106,7 +106,7 @@ def test_useless_evolutions_are_turned_down(tmp_path: Path, text: str, is_useles
 
 def test_small_model_templates_fit_the_recipe() -> None:
     """The example's job, with a list to continue and plain answers, asks for one task and one response an answer."""
-    last = load_blueprint(SEEDS.parent / "job.yaml")
+    last = load_prepared(SEEDS.parent / "job.yaml")
     assert [(stage.stage.name, stage.items) for stage in last.stages] == [("generate", 1), ("respond", 1)]
     text = last.stages[0].slot_maker().make("", 0).request.prompt.text
     assert len(re.findall(r"^Task: .+", text, re.MULTILINE)) == 8

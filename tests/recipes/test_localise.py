@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from synthgen.api import load_blueprint
+from synthgen.api import load_prepared
 from synthgen.data.prompts import prompts_dir
 from synthgen.errors import JobError
 from synthgen.job import LanguageCheck
@@ -39,7 +39,7 @@ def write(folder: Path, base_url: str = "http://127.0.0.1:9/v1", **changes: Any)
 
 
 def prompt_of(job: Path) -> str:
-    slot = load_blueprint(job).slot_maker().make("late", 0)
+    slot = load_prepared(job).slot_maker().make("late", 0)
     return "\n".join(message.content for message in slot.request.prompt.messages)
 
 
@@ -97,7 +97,7 @@ def test_language_without_notes_is_named_by_its_code(tmp_path: Path) -> None:
     """Any language that the check can tell may be asked for; the check is set to it."""
     job = write(tmp_path, options={"language": "sv"})
     assert 'the language "sv"' in prompt_of(job)
-    assert load_blueprint(job).check(LanguageCheck) == LanguageCheck(check="language", languages=["sv"])
+    assert load_prepared(job).check(LanguageCheck) == LanguageCheck(check="language", languages=["sv"])
 
 
 @pytest.mark.parametrize("language", ["spanish", "xx", "es-MX"])

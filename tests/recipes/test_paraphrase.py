@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from synthgen.api import load_blueprint
+from synthgen.api import load_prepared
 from synthgen.data.tables import load_rows
 from synthgen.identity import content_id
 from synthgen.job import ChangeCheck, LabelCheck
@@ -105,22 +105,22 @@ def test_meaning_is_measured_against_the_source(tmp_path: Path) -> None:
 @pytest.mark.parametrize("template", ["paraphrase/default.j2", "paraphrase/turns.j2"])
 def test_templates_show_the_source_and_ask_for_the_level(tmp_path: Path, level: str, template: str) -> None:
     """Every level has words of its own, and the check is set to the level that the prompt asks for."""
-    blueprint = load_blueprint(write(tmp_path, options={"level": level}, prompt={"template": template}))
-    slot = blueprint.slot_maker().make("late", 0)
+    prepared = load_prepared(write(tmp_path, options={"level": level}, prompt={"template": template}))
+    slot = prepared.slot_maker().make("late", 0)
     assert slot.draft.source is not None
     assert slot.draft.source.text in slot.request.prompt.messages[-1].content
-    assert blueprint.check(ChangeCheck) == ChangeCheck(check="change", level=level)
-    other = load_blueprint(write(tmp_path, options={"level": "low"}, prompt={"template": template}))
+    assert prepared.check(ChangeCheck) == ChangeCheck(check="change", level=level)
+    other = load_prepared(write(tmp_path, options={"level": "low"}, prompt={"template": template}))
     is_same = other.slot_maker().make("late", 0).request.prompt == slot.request.prompt
     assert is_same == (level == "low")
 
 
 def test_label_verification_is_the_jobs_choice(tmp_path: Path) -> None:
     """On as the recipe stands, where the rows have classes; off by its option."""
-    assert load_blueprint(write(tmp_path)).check(LabelCheck) is not None
-    assert load_blueprint(write(tmp_path, options={"verify_label": False})).check(LabelCheck) is None
+    assert load_prepared(write(tmp_path)).check(LabelCheck) is not None
+    assert load_prepared(write(tmp_path, options={"verify_label": False})).check(LabelCheck) is None
     without = write(tmp_path, data={"train": "train.csv", "text": "text"}, targets=10)
-    assert load_blueprint(without).check(LabelCheck) is None
+    assert load_prepared(without).check(LabelCheck) is None
 
 
 def test_recipe_says_what_it_is_unfit_for(tmp_path: Path) -> None:

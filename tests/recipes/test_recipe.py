@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from synthgen.api import load_blueprint
+from synthgen.api import load_prepared
 from synthgen.errors import JobError
 from synthgen.job import parse_job
 from synthgen.recipes import find_recipe, parse_recipe, recipe_names, resolve
@@ -162,7 +162,7 @@ def test_template_beside_a_recipe_is_found_from_any_job(tmp_path: Path) -> None:
     (folder / "a.j2").write_text("Write {{ items }} rows {{ schema_hint }}")
     write_rows(tmp_path / "train.csv", labels={"late": 12})
     (tmp_path / "job.yaml").write_text(job_text(recipe="shared/own.yaml"))
-    assert load_blueprint(tmp_path / "job.yaml").template_source.path.samefile(folder / "a.j2")
+    assert load_prepared(tmp_path / "job.yaml").template_source.path.samefile(folder / "a.j2")
 
 
 def test_package_can_bring_a_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

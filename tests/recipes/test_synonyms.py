@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
-from synthgen.api import load_blueprint, rows
+from synthgen.api import load_prepared, rows
+from synthgen.augment.synonyms.wordnet import has_wordnet
 from synthgen.errors import JobError
 from synthgen.job import LabelCheck
-from synthgen.providers.wordnet import has_wordnet
 from synthgen.text import normalise
 from tests.scenarios.scene import run_here
 
@@ -80,15 +80,15 @@ def test_options_reach_the_provider(tmp_path: Path) -> None:
         "phrases": False,
         "guard": 0.9,
     }
-    slots = [load_blueprint(write(tmp_path, options=options)).slot_maker().make("ask", 0) for options in ({}, chosen)]
+    slots = [load_prepared(write(tmp_path, options=options)).slot_maker().make("ask", 0) for options in ({}, chosen)]
     assert {name: slots[1].request.params[name] for name in chosen} == chosen
     assert slots[0].id != slots[1].id
 
 
 def test_label_verification_is_the_jobs_choice(tmp_path: Path) -> None:
     """Off as the recipe stands; on by its option."""
-    assert load_blueprint(write(tmp_path)).check(LabelCheck) is None
-    assert load_blueprint(write(tmp_path, options={"verify_label": True})).check(LabelCheck) is not None
+    assert load_prepared(write(tmp_path)).check(LabelCheck) is None
+    assert load_prepared(write(tmp_path, options={"verify_label": True})).check(LabelCheck) is not None
 
 
 def test_missing_wordnet_says_what_to_install(tmp_path: Path) -> None:

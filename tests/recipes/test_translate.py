@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from synthgen.api import load_blueprint, rows
+from synthgen.api import load_prepared, rows
 from tests.recipes.translators import install_translator, translating_model
 from tests.scenarios.scene import run_here
 
@@ -59,6 +59,6 @@ def test_row_in_another_language_than_asked_for_is_rejected(tmp_path: Path) -> N
 
 def test_languages_of_the_options_are_the_translators_route(tmp_path: Path) -> None:
     """A job that names no model gets Apertium for its pair."""
-    blueprint = load_blueprint(write(tmp_path, options={"from": "fr", "language": "es"}))
-    (endpoint,) = blueprint.groups[0].endpoints
+    prepared = load_prepared(write(tmp_path, options={"from": "fr", "language": "es"}))
+    (endpoint,) = prepared.groups[0].endpoints
     assert (endpoint.provider, endpoint.params["route"]) == ("apertium", ["fr", "es"])

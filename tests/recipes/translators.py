@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.providers.apertium_stand_in import install_stand_in
+from tests.augment.apertium_stand_in import install_stand_in
 
 # Knows what `words` says, in the direction whose file it is started with; everything else comes back as it went.
 PROGRAM = """#!{python}

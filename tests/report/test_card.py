@@ -15,7 +15,7 @@ from synthgen.identity import content_id
 from synthgen.journal import Journal
 from synthgen.records import Reason
 from synthgen.report.card import card_text
-from synthgen.review.desk import open_desk
+from synthgen.review.session import open_session
 from synthgen.review.verdicts import Verdict
 from tests.finished_run import Item, make_run, plain_items
 from tests.scenarios.scene import synthgen
@@ -30,9 +30,9 @@ def exported(run_dir: Path, *args: str, name: str = "rows.jsonl") -> tuple[str, 
 
 
 def review(run_dir: Path, verdicts: dict[int, Verdict], *, count: int) -> None:
-    desk = open_desk(run_dir, reviewer="ada", size=100, extra=0)
+    session = open_session(run_dir, reviewer="ada", size=100, extra=0)
     for place in range(count):
-        desk.record(desk.sample.rows[place].mark.row_id, verdicts.get(place, Verdict.KEEP))
+        session.record(session.sample.rows[place].mark.row_id, verdicts.get(place, Verdict.KEEP))
 
 
 def test_card_has_front_matter_and_says_what_the_rows_are_for(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from synthgen.report.decisions import BINS
 from synthgen.report.embedding import MapRow, draw_map
 from synthgen.report.page_view import render_report
 from synthgen.report.timeline import timeline
-from synthgen.review.desk import open_desk
+from synthgen.review.session import open_session
 from synthgen.review.verdicts import Verdict
 from tests.browser import browser_tab, needs_browser
 from tests.finished_run import Item, make_run, plain_items
@@ -201,8 +201,8 @@ def test_hostile_rows_are_text(tmp_path: Path) -> None:
     items = [Item(bad, bad + str(i), None, {}, {}, 0.5, vector(i)) for i in range(5)]
     items += [Item(bad, bad, Reason.PATTERN, {}, {"found": bad, "<i>": bad}), Item(bad, "x" * 100_000, Reason.TOO_LONG)]
     run_dir = make_run(tmp_path, items, encoder="hashing")
-    desk = open_desk(run_dir, reviewer="<b>eve</b>", size=5, extra=0)
-    desk.record(desk.sample.rows[0].mark.row_id, Verdict.KEEP)
+    session = open_session(run_dir, reviewer="<b>eve</b>", size=5, extra=0)
+    session.record(session.sample.rows[0].mark.row_id, Verdict.KEEP)
     page, _ = reported(run_dir)
     assert page.count("<script>") == 1, "our own"
     assert "<b>eve" not in page

@@ -18,9 +18,9 @@ import pytest
 
 from synthgen.errors import JobError
 from synthgen.journal import Journal
-from synthgen.review.desk import open_desk
 from synthgen.review.server import ReviewServer
-from synthgen.review.standing import read_standing
+from synthgen.review.session import open_session
+from synthgen.review.status import read_review_status
 from tests.browser import Tab, browser_tab, needs_browser
 from tests.finished_run import Item, make_run, plain_items
 
@@ -36,8 +36,8 @@ HOSTILE = [
 
 @contextlib.asynccontextmanager
 async def serving(run_dir: Path, reviewer: str = "ada", *, size: int = 100) -> AsyncIterator[ReviewServer]:
-    desk = open_desk(run_dir, reviewer=reviewer, size=size, extra=20)
-    async with ReviewServer(desk) as server:
+    session = open_session(run_dir, reviewer=reviewer, size=size, extra=20)
+    async with ReviewServer(session) as server:
         yield server
 
 
@@ -53,7 +53,7 @@ def token(server: ReviewServer) -> str:
 
 def state_of(run_dir: Path) -> dict[str, Any]:
     with contextlib.closing(Journal.read(run_dir)) as journal:
-        return read_standing(journal).as_json()
+        return read_review_status(journal).as_json()
 
 
 async def test_page_needs_its_token(tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ async def test_port_that_is_taken_is_told(tmp_path: Path) -> None:
     run_dir = make_run(tmp_path, plain_items(5))
     async with serving(run_dir) as server:
         with pytest.raises(JobError, match=f"--port {server.port}"):
-            async with ReviewServer(open_desk(run_dir, reviewer="bob", size=5, extra=0), port=server.port):
+            async with ReviewServer(open_session(run_dir, reviewer="bob", size=5, extra=0), port=server.port):
                 pass
 
 
@@ -282,7 +282,7 @@ async def test_browser_shows_hostile_rows_safely(tmp_path: Path) -> None:
 @needs_browser
 async def test_browser_says_when_a_verdict_was_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While a run holds the folder, the key changes nothing, the row stays, and the page says why."""
-    monkeypatch.setattr("synthgen.review.desk._LOCK_PATIENCE_S", 0.05)
+    monkeypatch.setattr("synthgen.review.session._LOCK_PATIENCE_S", 0.05)
     run_dir = make_run(tmp_path, plain_items(4))
     code = (
         "import sys, time; from pathlib import Path; from synthgen.journal import RunLock\n"

@@ -10,7 +10,7 @@ import orjson
 import pytest
 import yaml
 
-from synthgen.providers.wordnet import has_wordnet
+from synthgen.augment.synonyms.wordnet import has_wordnet
 from synthgen.text import normalise
 from tests.scenarios.scene import export, run_json, simulator, synthgen
 

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 import synthgen as package
-from synthgen.engine.changes import Effect
-from synthgen.engine.preview import Preview
+from synthgen.engine.changes.effects import Effect
+from synthgen.engine.changes.preview import Preview
 from synthgen.errors import JobError, JournalError
 from synthgen.journal import RunLock
 from tests.scenarios.scene import Server, export, run_json, simulator, synthgen, write_job

@@ -120,7 +120,7 @@ def test_replay_encodes_nothing_again(tmp_path: Path, monkeypatch: pytest.Monkey
             encoded.append(tuple(texts))
             return super().encode(texts)
 
-    monkeypatch.setattr("synthgen.engine.pools.open_encoder", lambda name: Counting())
+    monkeypatch.setattr("synthgen.engine.judging.pools.open_encoder", lambda name: Counting())
     with simulator(*FAULTS) as server:
         package.run(write_job(tmp_path, server.base_url, **NEAR), out=tmp_path / "out")
         assert len(encoded) > 25

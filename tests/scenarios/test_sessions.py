@@ -19,7 +19,7 @@ import pytest
 
 import synthgen as package
 from synthgen.encoders.hashing import HashingEncoder
-from synthgen.engine.replay import replay_run
+from synthgen.engine.running.replay import replay_run
 from synthgen.errors import JobError
 from synthgen.journal import Journal, Lease, Loss
 from synthgen.records import Usage
@@ -135,7 +135,7 @@ def test_vectors_of_two_encoders_never_meet(tmp_path: Path, monkeypatch: pytest.
         job = write_job(tmp_path, server.base_url, targets={"late": 20}, **changes)
         package.run(job, out=tmp_path / "out")
         write_job(tmp_path, server.base_url, targets={"late": 40}, **changes)
-        monkeypatch.setattr("synthgen.engine.pools.open_encoder", lambda name: Other())
+        monkeypatch.setattr("synthgen.engine.judging.pools.open_encoder", lambda name: Other())
         with pytest.raises(JobError, match="hashing-512-v1 then, hashing-other now"):
             package.run(job, out=tmp_path / "out")
         work = functools.partial(replay_run, tmp_path / "out", settings=[], observe=lambda _: None)

@@ -90,7 +90,7 @@ def test_killed_stages_come_to_the_same_rows_and_buy_nothing_twice(tmp_path: Pat
         job = staged_job(tmp_path, server.base_url, model=limits)
         whole = run_json(job, tmp_path / "whole")
         assert whole["exit"] == 0
-        bought = server.stats()["granted"]
+        paid = server.stats()["granted"]
     dice = random.Random(7)
     with simulator(*flags) as server:
         job = staged_job(tmp_path, server.base_url, model=limits)
@@ -101,7 +101,7 @@ def test_killed_stages_come_to_the_same_rows_and_buy_nothing_twice(tmp_path: Pat
             assert synthgen("journal", "verify", tmp_path / "killed").returncode in (0, 4)
         assert run_json(job, tmp_path / "killed")["exit"] == 0
         # Each kill may cost what was in flight, and what the first stage was ahead of an undisturbed run's demand.
-        assert server.stats()["granted"] <= bought + 8 * 8 + 40
+        assert server.stats()["granted"] <= paid + 8 * 8 + 40
     assert export(tmp_path / "whole") == export(tmp_path / "killed")
     assert synthgen("journal", "verify", tmp_path / "killed").returncode == 0
 
@@ -111,13 +111,13 @@ def test_replay_finds_answers_again_when_their_rows_move(tmp_path: Path) -> None
     with simulator("--latency-s", "0.005", "--duplicate-ratio", "0.3") as server:
         job = staged_job(tmp_path, server.base_url)
         assert run_json(job, tmp_path / "run")["exit"] == 0
-        before, bought = export(tmp_path / "run"), server.stats()["granted"]
+        before, paid = export(tmp_path / "run"), server.stats()["granted"]
         strict = synthgen("replay", tmp_path / "run", "--set", "stages.write.checks.duplicate.lexical=0.3", "--json")
         assert json.loads(strict.stdout.splitlines()[-1])["accepted"] != {"late": 120, "lost": 60}, strict.stderr
         assert synthgen("journal", "verify", tmp_path / "run").returncode == 0
         assert run_json(job, tmp_path / "run")["exit"] == 0
         # No answer is bought again; a stage may foresee a few rows more than it did the first time.
-        assert server.stats()["granted"] <= bought * 1.05
+        assert server.stats()["granted"] <= paid * 1.05
     assert export(tmp_path / "run") == before
     assert synthgen("journal", "verify", tmp_path / "run").returncode == 0
 

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 import pytest
 
-from synthgen.engine.verify import verify_run
+from synthgen.engine.audit.verify import verify_run
 from synthgen.errors import JournalError
 from tests.scenarios.scene import kill, run_json, simulator, start_run, synthgen, write_job, write_rows
 

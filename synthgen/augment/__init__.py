@@ -1,0 +1,1 @@
+"""Classic augmentation, without a language model: synonyms, Apertium, Marian. Reached through the provider seam."""

@@ -1,0 +1,1 @@
+"""Translation by the rules of Apertium, as Debian packages it."""

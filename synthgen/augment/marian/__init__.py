@@ -1,0 +1,1 @@
+"""Neural translation by Marian models."""

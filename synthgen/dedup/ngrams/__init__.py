@@ -1,0 +1,1 @@
+"""Lexical similarity: which rows share enough character 3-grams."""

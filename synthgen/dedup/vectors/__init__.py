@@ -1,0 +1,1 @@
+"""Embedding similarity: which rows have a cosine at or above the threshold, exactly."""

@@ -1,0 +1,1 @@
+"""Whether a whole journal is sound and every decision follows from its answers. Only reads."""

@@ -1,0 +1,392 @@
+"""What to ask for next: enough that the targets are met, little more.
+
+Per class it knows what was accepted, what is on its way and what an answer has brought so far; it says whether one
+more slot is wanted. Slots of a class are asked in order, so the committer never waits for a slot that was jumped over.
+How much is asked ahead changes only what is paid for, never which rows are accepted.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from synthgen.engine.planning.interleaving import Interleaving
+from synthgen.engine.planning.sources import Sources
+from synthgen.job import StarvationConfig
+
+PRIOR_YIELD_RATIO = 0.7
+PRIOR_ANSWERS = 4
+CAUTION = 0.5
+
+
+@dataclass(slots=True)
+class Allowance:
+    """Slots that may still be asked, over all stages."""
+
+    left: float = math.inf
+
+
+@dataclass(slots=True)
+class ClassDemand:
+    """One class's account.
+
+    Attributes:
+        label: The class.
+        target: Accepted rows wanted.
+        items: Rows asked for in each answer.
+        starvation: When the class counts as stalled.
+        accepted: Rows accepted.
+        committed: Slots judged; the next ordinal to judge.
+        next_ask: The next ordinal to ask.
+        waiting: Ordinals asked (or found in the journal) and not yet judged, each with the rows it is expected to
+            bring; None while its answer has not come.
+        recent: Rows accepted from each of the last answers.
+        is_stalled: Whether it has stalled: its last answers brought too little.
+        changed: Told after every change of the account.
+        sources: The rows that a later stage works on, as far as there are any; None where slots need none.
+        feeder: The class's account in the stage before.
+    """
+
+    label: str
+    target: int
+    items: int
+    starvation: StarvationConfig
+    accepted: int = 0
+    committed: int = 0
+    next_ask: int = 0
+    waiting: dict[int, float | None] = field(default_factory=dict)
+    recent: deque[int] = field(default_factory=deque)
+    is_stalled: bool = False
+    changed: Callable[[ClassDemand], None] = lambda _: None
+    sources: Sources | None = None
+    feeder: ClassDemand | None = None
+    _answers: int = 0
+    _brought: int = 0
+    _known_rows: float = 0.0
+    _unanswered: int = 0
+    _unread: set[int] = field(default_factory=set)
+
+    def _looks_stalled(self) -> bool:
+        """Whether a whole patience of answers waits to be judged and hardly a row of them survived: more is asked only
+        once these are judged, so that a class that brings nothing costs its patience and no more."""
+        evaluated = len(self.waiting) - self._unanswered
+        if len(self.waiting) < self.starvation.patience:
+            return False
+        return self._known_rows < self.starvation.min_yield_ratio * self.items * evaluated
+
+    def resume(self, *, accepted: int, committed: int, recent: Sequence[int]) -> None:
+        """Go on from what earlier sessions left: rows accepted, slots judged, rows from each of the last answers."""
+        self.accepted, self.committed, self.next_ask = accepted, committed, committed
+        self.recent.extend(recent)
+        self._answers, self._brought = len(recent), sum(recent)
+
+    @property
+    def is_met(self) -> bool:
+        return self.accepted >= self.target
+
+    @property
+    def is_open(self) -> bool:
+        return not self.is_met and not self.is_stalled
+
+    @property
+    def yield_rows(self) -> float:
+        """Rows an answer is expected to bring: observed, leaning on a prior while there are few answers."""
+        prior = PRIOR_YIELD_RATIO * self.items * PRIOR_ANSWERS
+        return (prior + self._brought) / (PRIOR_ANSWERS + self._answers)
+
+    def is_wanted(self) -> bool:
+        """Whether one more slot should be asked.
+
+        What is waiting is counted a little below its expectation (half a standard deviation): a small overshoot costs
+        less than one more round trip at the end.
+        """
+        if not self.is_open or self.is_out_of_rows():
+            return False
+        if not self.waiting:
+            return self.accepted < self.rows_wanted()
+        if self._unread or self._looks_stalled():
+            return False
+        return self._expected_rows() < self.rows_wanted()
+
+    def has_room(self, more: int) -> bool:
+        """Whether, with `more` rows accepted beside those accounted for, one more is wanted."""
+        return self.accepted + more < self.target
+
+    def is_upstream_exhausted(self) -> bool:
+        """Whether the stage before gave the class up, and all it brought is judged."""
+        if self.feeder is None or self.sources is None or not self.feeder.is_stalled:
+            return False
+        is_all_there = self.sources.count(self.label) >= self.feeder.accepted
+        return is_all_there and self.committed >= self.sources.available(self.label)
+
+    def rows_wanted(self) -> float:
+        """Accepted rows in all that it is asked for."""
+        return self.target
+
+    def is_out_of_rows(self) -> bool:
+        """Whether the next slot has no row to work on yet."""
+        return self.sources is not None and self.next_ordinal() >= self.sources.available(self.label)
+
+    def expected_slots(self) -> float:
+        """Slots in all that it will have asked when it is met, if little is lost: what feeds it brings rows for these.
+
+        Until answers have shown its yield, every row is taken to pass: a stage before that is asked for too little asks
+        for the rest later, one that is asked for too much has spent the money.
+        """
+        per_answer = (self.items * PRIOR_ANSWERS + self._brought) / (PRIOR_ANSWERS + self._answers)
+        expected = self._known_rows + self._unanswered * per_answer
+        return self.next_ask + max(0.0, (self.rows_wanted() - self.accepted - expected) / per_answer)
+
+    def _expected_rows(self) -> float:
+        """Rows accepted, landed and expected of what is on its way, a little below the expectation."""
+        per_answer = self.yield_rows
+        expected = self._known_rows + self._unanswered * per_answer
+        share = min(1.0, per_answer / self.items)
+        deviation = math.sqrt(self._unanswered * self.items * share * (1 - share))
+        return self.accepted + expected - CAUTION * deviation
+
+    def note_asked(self, ordinal: int) -> None:
+        """Account for a slot that was asked."""
+        self.waiting[ordinal] = None
+        self._unanswered += 1
+        self.changed(self)
+
+    def note_stored(self, ordinal: int) -> None:
+        """Account for a slot whose answer the journal holds: until it was looked at, nobody knows what is missing."""
+        self._unread.add(ordinal)
+        self.note_asked(ordinal)
+
+    def note_read(self, ordinal: int) -> None:
+        """A stored answer was looked at; it may have to be asked again."""
+        if ordinal in self._unread:
+            self._unread.discard(ordinal)
+            self.changed(self)
+
+    def note_evaluated(self, ordinal: int, rows: float) -> None:
+        """Account for an answer that came, with the rows that survived so far."""
+        self._forget(ordinal)
+        self.waiting[ordinal] = rows
+        self._known_rows += rows
+        self.changed(self)
+
+    def note_uncertain(self, ordinal: int) -> None:
+        """Account for a slot that may never be answered: no row is expected of it."""
+        if self.waiting.get(ordinal, 0.0) is None:
+            self.waiting[ordinal] = 0.0
+            self._unanswered -= 1
+            self.changed(self)
+
+    def note_withdrawn(self, ordinal: int) -> None:
+        """Account for an answer that is not enough: its slot is to be asked again, in another session."""
+        self._forget(ordinal)
+        self.changed(self)
+
+    def _forget(self, ordinal: int) -> None:
+        rows = self.waiting.pop(ordinal, 0.0)
+        self._unread.discard(ordinal)
+        if rows is None:
+            self._unanswered -= 1
+        else:
+            self._known_rows -= rows
+
+    def note_committed(self, accepted: int, *, is_failed: bool) -> None:
+        """Account for one judged slot."""
+        self._forget(self.committed)
+        self.committed += 1
+        self.next_ask = max(self.next_ask, self.committed)
+        self.accepted += accepted
+        if not is_failed:
+            self._answers += 1
+            self._brought += accepted
+            self.recent.append(accepted)
+            if len(self.recent) > self.starvation.patience:
+                self.recent.popleft()
+        self.changed(self)
+
+    def has_stalled(self) -> bool:
+        """Whether the last `patience` answers brought less than `min_yield_ratio` of the rows asked for."""
+        config = self.starvation
+        if len(self.recent) < config.patience:
+            return False
+        return sum(self.recent) < config.min_yield_ratio * self.items * config.patience
+
+    def next_ordinal(self) -> int:
+        """The next ordinal that nobody has asked."""
+        while self.next_ask in self.waiting:
+            self.next_ask += 1
+        return self.next_ask
+
+
+@dataclass(slots=True)
+class FeedingDemand(ClassDemand):
+    """A class's account in a stage whose rows another one works on: it is met when that one is done with the class, and
+    brings meanwhile what that one will likely need.
+
+    Attributes:
+        fed: The class's account in the next stage.
+        copies: Slots there for each row here.
+    """
+
+    fed: ClassDemand | None = None
+    copies: int = 1
+
+    @property
+    def is_met(self) -> bool:
+        return self.fed is not None and not self.fed.is_open
+
+    def has_room(self, more: int) -> bool:
+        return True
+
+    def rows_wanted(self) -> float:
+        return math.inf if self.fed is None else math.ceil(self.fed.expected_slots() / self.copies)
+
+
+class Demand:
+    """All classes together, in the order of the plan.
+
+    What a request costs does not grow with the number of classes: both orders (what is judged next, what is asked next)
+    are heaps whose entries are only looked at, and mended, when they come to the top. A place in either only ever
+    moves back. A class of which nothing is wanted is set aside until its account changes.
+
+    Args:
+        order: The plan's interleaving.
+        classes: One account for each class of `order`.
+        window: Slots that may be asked ahead of the one judged next: bounds memory, and what a stop leaves unjudged.
+        most: Slots that may be asked in all, for a pilot; shared among a run's stages; None for as many as it takes.
+        is_ordered: Whether classes take turns in being judged, as they do where the rows are the run's. Where they feed
+            a later stage, each class goes its own way: what it brings then does not depend on when others stop.
+    """
+
+    def __init__(
+        self,
+        order: Interleaving,
+        classes: Mapping[str, ClassDemand],
+        *,
+        window: int,
+        most: Allowance | None = None,
+        is_ordered: bool = True,
+    ) -> None:
+        self._order, self.classes, self._window, self.is_ordered = order, classes, window, is_ordered
+        self._allowance = most or Allowance()
+        self.on_change: Callable[[str], None] = lambda _: None
+        self._judged_next = [(order.place(c.label, c.committed), c.label) for c in classes.values()]
+        self._asked_next = [(order.place(c.label, c.next_ordinal()), c.label) for c in classes.values()]
+        heapq.heapify(self._judged_next)
+        heapq.heapify(self._asked_next)
+        self._set_aside: set[str] = set()
+        self._waiting = {c.label: len(c.waiting) for c in classes.values()}
+        self._waiting_in_all = sum(self._waiting.values())
+        for account in classes.values():
+            account.changed = self._note_changed
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether a pilot has asked all it may."""
+        return self._allowance.left <= 0
+
+    def open_classes(self) -> Iterator[ClassDemand]:
+        return (c for c in self.classes.values() if c.is_open)
+
+    def head(self) -> ClassDemand | None:
+        """The class whose slot is judged next; None where nothing is left to do."""
+        heap = self._judged_next
+        while heap:
+            place, label = heap[0]
+            account = self.classes[label]
+            now = self._order.place(label, account.committed)
+            if not account.is_open:
+                heapq.heappop(heap)
+            elif now != place:
+                heapq.heapreplace(heap, (now, label))
+            else:
+                return account
+        return None
+
+    def upcoming(self) -> Iterator[tuple[str, int]]:
+        """Slots in the order in which they will be judged if no class ends before."""
+        heap, ordinals = list(self._judged_next), dict[str, int]()
+        while heap:
+            place, label = heap[0]
+            account = self.classes[label]
+            ordinal = ordinals.get(label, account.committed)
+            now = self._order.place(label, ordinal)
+            if not account.is_open:
+                heapq.heappop(heap)
+            elif now != place:
+                heapq.heapreplace(heap, (now, label))
+            else:
+                yield label, ordinal
+                ordinals[label] = ordinal + 1
+
+    def take(self) -> tuple[str, int] | None:
+        """The next slot worth asking, now counted as waiting; None where enough is on its way."""
+        if self.is_used_up:
+            return None
+        if self._waiting_in_all >= self._window and not self.is_head_missing():
+            return None
+        chosen = self._next_wanted()
+        if chosen is None:
+            return None
+        ordinal = chosen.next_ordinal()
+        chosen.note_asked(ordinal)
+        self._allowance.left -= 1
+        return chosen.label, ordinal
+
+    def is_head_missing(self) -> bool:
+        """Whether the slot that is judged next has neither an answer nor a request on its way, and could have."""
+        if not self.is_ordered:
+            return any(self._is_gap(account) for account in self.classes.values())
+        head = self.head()
+        return head is not None and self._is_missing(head)
+
+    def is_stuck(self) -> bool:
+        """Whether nothing can be judged before something is asked, here or in a stage before."""
+        waiting = [a for a in self.open_classes() if a.committed in a.waiting]
+        if not self.is_ordered:
+            return not waiting
+        head = self.head()
+        return head is not None and head not in waiting
+
+    def reconsider(self, label: str) -> None:
+        """How much of a class is wanted (here, and so in every stage before) or can be asked may have changed."""
+        account = self.classes[label]
+        if label in self._set_aside and account.is_open:
+            self._set_aside.remove(label)
+            heapq.heappush(self._asked_next, (self._order.place(label, account.next_ordinal()), label))
+        self.on_change(label)
+
+    def _next_wanted(self) -> ClassDemand | None:
+        """Of the classes of which more is wanted, the one whose turn is next."""
+        heap = self._asked_next
+        while heap:
+            place, label = heap[0]
+            account = self.classes[label]
+            now = self._order.place(label, account.next_ordinal())
+            if now != place:
+                heapq.heapreplace(heap, (now, label))
+            elif account.is_open and (account.is_wanted() or self._is_gap(account)):
+                return account
+            else:
+                heapq.heappop(heap)
+                self._set_aside.add(label)
+        return None
+
+    def _note_changed(self, account: ClassDemand) -> None:
+        label = account.label
+        self._waiting_in_all += len(account.waiting) - self._waiting[label]
+        self._waiting[label] = len(account.waiting)
+        self.reconsider(label)
+
+    def _is_gap(self, account: ClassDemand) -> bool:
+        """Whether others wait for the missing slot: all classes', or, where these go their own ways, its own."""
+        return self._is_missing(account) and (self.is_ordered or bool(account.waiting))
+
+    @staticmethod
+    def _is_missing(account: ClassDemand) -> bool:
+        """Whether the slot that is judged next was never asked (a gap that a crash left) although it could be."""
+        if not account.is_open or account.committed in account.waiting:
+            return False
+        return account.sources is None or account.committed < account.sources.available(account.label)
