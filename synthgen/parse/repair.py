@@ -68,7 +68,7 @@ def repair_value(text: str) -> Any:
         value = repair_json(text, return_objects=True, skip_json_loads=True)
     except (ValueError, RecursionError) as error:
         raise Unreadable(f"not valid JSON: {error}") from None
-    if not isinstance(value, dict | list | str) or _ngrams(_unescaped(text)) != _ngrams(_told(value)):
+    if not isinstance(value, dict | list | str) or _characters(_unescaped(text)) != _characters(_told(value)):
         raise Unreadable("not valid JSON, and a repair would lose words")
     return value
 
@@ -82,7 +82,7 @@ def _unescaped(text: str) -> str:
     return _ESCAPE.sub(lambda m: chr(int(m[1], 16)) if m[1] else (m[3] or " "), text)
 
 
-def _ngrams(text: str) -> Counter[str]:
+def _characters(text: str) -> Counter[str]:
     return Counter(filter(str.isalnum, _NOTHING.sub("null", text).casefold()))
 
 

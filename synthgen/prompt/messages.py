@@ -33,7 +33,7 @@ class MessageExtension(Extension):
         call = self.call_method("_collect", [nodes.ContextReference(), role])
         return nodes.CallBlock(call, [], [], body).set_lineno(line)
 
-    def _collect(self, context: Context, role: str, worker: Callable[[], str]) -> str:
+    def _collect(self, context: Context, role: str, caller: Callable[[], str]) -> str:
         collected: list[Message] = context[COLLECTOR]
-        collected.append(Message(role, worker().strip()))  # type: ignore[arg-type]
+        collected.append(Message(role, caller().strip()))  # type: ignore[arg-type]
         return ""

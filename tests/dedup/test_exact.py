@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthgen.dedup import normalised as module
+from synthgen.dedup import exact as module
 from synthgen.dedup.exact import NormalisedTexts
 
 FORMS = st.lists(st.lists(st.sampled_from(["", "a", "b", "ab", "ba", "abc", "zz", "é"]), max_size=6), max_size=8)
@@ -31,7 +31,7 @@ def test_first_is_the_first_of_its_form(parts: list[list[str]], at_once: list[bo
 
 def test_recent_forms_move_to_the_sorted_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was added one by one is found after it was sorted in too, with clashes."""
-    monkeypatch.setattr(module, "LEAST_RECENT_FORMS", 3)
+    monkeypatch.setattr(module, "MIN_RECENT_FORMS", 3)
     rows = [f"form {i}" for i in range(50)]
     found = NormalisedTexts(rows.__getitem__, hash_of=lambda normalised_text: int(normalised_text[5:]) // 2)
     for place, normalised_text in enumerate(rows):

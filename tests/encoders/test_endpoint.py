@@ -59,7 +59,7 @@ def serving(**changes: Any) -> Iterator[tuple[str, type[Handler]]]:
 def test_endpoint_encodes_in_order_with_unit_length(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows stand as their texts do, whatever order the answer has; the key is sent and the model named."""
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
-    monkeypatch.setattr(endpoint, "_MOST_TEXTS", 2)
+    monkeypatch.setattr(endpoint, "_MAX_TEXTS", 2)
     with serving() as (url, handler):
         encoder = open_encoder(f"openai:small@{url}/")
         rows = encoder.encode(["a", "", "abc"])

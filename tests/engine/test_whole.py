@@ -131,7 +131,7 @@ def test_one_slow_answer_holds_up_nobody(tmp_path: Path, monkeypatch: pytest.Mon
         provider.__class__ = Slow
         return provider
 
-    monkeypatch.setattr(session, "LEAST_WINDOW", 32)
+    monkeypatch.setattr(session, "MIN_WINDOW", 32)
     model = {"": {"limits": {"max_concurrency": 8}}}
     scene = Scene(tmp_path, {"a": {"latency_s": 0.1}}, rows=450, model=model, wrap=slow)
     played = scene.play()

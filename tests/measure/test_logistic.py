@@ -20,7 +20,7 @@ def points(rows: int, classes: int, *, seed: int) -> tuple[np.ndarray, np.ndarra
 @pytest.mark.parametrize("is_preconditioned", [False, True])
 def test_logistic_agrees_with_scikit_learn(is_preconditioned: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of all rows, of some, of weighted ones: the same probabilities, with and without the preconditioner."""
-    monkeypatch.setattr(logistic, "_LEAST_ROWS_TO_PRECONDITION", 1 if is_preconditioned else 10**9)
+    monkeypatch.setattr(logistic, "_MIN_ROWS_TO_PRECONDITION", 1 if is_preconditioned else 10**9)
     vectors, codes = points(600, 6, seed=0)
     trainer = LogisticTrainer(vectors, codes, 6)
     assert (trainer._roots is not None) is is_preconditioned

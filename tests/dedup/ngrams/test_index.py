@@ -72,10 +72,10 @@ def test_lexical_index_loaded_texts_are_found_as_added_ones(
     profiles = added.profiles(normalised)
     with pytest.MonkeyPatch.context() as patch:
         for module, name, value in (
-            (lexical, "RECENT_ROWS", 7),
-            (lexical, "LISTED_ROWS", 20),
-            (lexical, "_LOT_ROWS", 6),
-            (postings, "_MOST_BITS", most_bits),
+            (index, "RECENT_ROWS", 7),
+            (index, "LISTED_ROWS", 20),
+            (index, "_LOT_ROWS", 6),
+            (postings, "_MAX_BITS", most_bits),
         ):
             patch.setattr(module, name, value)
         for start in range(0, loaded, 11):
@@ -252,7 +252,7 @@ def test_profiles_are_the_sets_that_the_text_has(texts: list[str]) -> None:
 
 def test_profiles_of_many_long_texts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Counted a part at a time, they are what they are alone."""
-    monkeypatch.setattr(grams, "_MOST_CHARACTERS", 30)
+    monkeypatch.setattr(grams, "_MAX_CHARACTERS", 30)
     normalised = ["one two three", "", "four", "a text that is longer than all the room there is", "five six", "seven"]
     order = GramOrder(normalised)
     profiles = order.profiles(normalised)

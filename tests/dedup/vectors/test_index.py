@@ -64,7 +64,7 @@ def small_parts() -> Iterator[None]:
             (index, "CHUNK_ROWS", 64),
             (index, "FIRST_FIT_ROWS", 24),
             (index, "FIRST_SORT_ROWS", 90),
-            (index, "LEAST_RECENT_ROWS", 10),
+            (index, "MIN_RECENT_ROWS", 10),
             (index, "VERIFY_ROWS", 16),
             (segments, "SCAN_ROWS", 32),
             (segments, "SCAN_CELLS", 64),
