@@ -2,7 +2,7 @@
 
 Parts: `index` (cost of a row at several sizes), `lexical`, `rules` (what is kept, left and lost), `pairs` (recall and
 false alarms of each stage), `audit` (both promises by brute force), `encoders` (start, speed and memory of each, how
-far from the first). A resume is `bench.dedup_resume`. `faiss`, `usearch` and `semhash` are measured where they can be
+far from the first). `faiss`, `usearch` and `semhash` are measured where they can be
 imported. One core: OMP_NUM_THREADS=1. The real data is read in place.
 """
 

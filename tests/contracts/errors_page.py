@@ -1,6 +1,6 @@
 """Writes `docs/errors.md`: users' mistakes and what synthgen says, from real commands.
 
-python -m bench.errors
+python -m tests.contracts.errors_page
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from pathlib import Path
 
 from tests.scenarios.scene import Server, simulator, write_job
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 NOBODY = "http://127.0.0.1:9/v1"
 HEAD = """\
 # What synthgen says when something is wrong
 
-Written by `python -m bench.errors` from real commands. One screen each, no traceback, the next step, and an exit code
+Written by `python -m tests.contracts.errors_page` from real commands. One screen each, no traceback, the next step, and an exit code
 that says who must act: 2 you (a file or an argument), 3 the model's side, 4 the disk or the run directory.
 """
 

@@ -1,6 +1,6 @@
 """Is a budget ever exceeded, as the server counts, with faults, over resumes and a SIGKILL?
 
-    python -m bench.budget [BOUND ...] [--quick] [--seed N]
+    python -m tests.scenarios.budget [BOUND ...] [--quick] [--seed N]
 
 For each of max_usd, max_tokens and max_requests: a first run without a budget says what the job costs; half of that is
 the budget. Then the same job is interrupted, killed, run until it says the budget is spent, asked again, and at last
@@ -204,7 +204,7 @@ def _ended_by(name: str, when: str, ended: Ended) -> list[Figure]:
 def main() -> int:
     end_on_sigterm()
     names = [*BOUNDS, "deadline"]
-    parser = argparse.ArgumentParser(prog="python -m bench.budget", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m tests.scenarios.budget", description=__doc__.splitlines()[0])
     parser.add_argument("bounds", nargs="*", metavar="BOUND", help=f"of {', '.join(names)}; all by default")
     parser.add_argument("--quick", action="store_true", help="400 rows instead of 1,500.")
     parser.add_argument("--seed", type=int, default=1, help="Of the moments.")

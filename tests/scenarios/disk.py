@@ -1,6 +1,6 @@
 """What happens to a run whose disk fails it, and is anything lost that was committed?
 
-    python -m bench.disk [PART ...] [--quick]
+    python -m tests.scenarios.disk [PART ...] [--quick]
 
 A small tmpfs in a mount namespace of its own (`unshare -rm`) is the full disk and the read-only directory; the whole
 bench starts itself anew inside one. Where that is not allowed, a limit on the size of a file stands for the full disk,
@@ -290,7 +290,7 @@ def _can_unshare() -> bool:
 
 def main() -> int:
     end_on_sigterm()
-    parser = argparse.ArgumentParser(prog="python -m bench.disk", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m tests.scenarios.disk", description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all by default")
     parser.add_argument("--quick", action="store_true", help="150 rows and one size of disk.")
     parser.add_argument("--no-namespace", action="store_true", help="Do without `unshare` even where it is allowed.")
@@ -299,7 +299,7 @@ def main() -> int:
     if unknown := set(asked.parts) - set(PARTS):
         parser.error(f"no such part: {', '.join(sorted(unknown))} (known: {', '.join(PARTS)})")
     if not asked.inside and not asked.no_namespace and _can_unshare():
-        command = [*UNSHARE, sys.executable, "-m", "bench.disk", *sys.argv[1:], INSIDE]
+        command = [*UNSHARE, sys.executable, "-m", "tests.scenarios.disk", *sys.argv[1:], INSIDE]
         os.execvpe(command[0], command, environment())
     return conclude("Disk", _measure(asked.parts or list(PARTS), is_quick=asked.quick, has_namespace=asked.inside))
 
