@@ -101,7 +101,8 @@ class Faiss:
         import faiss
 
         faiss.omp_set_num_threads(1)
-        self._faiss, self._dimensions, self._threshold, self._index = faiss, dimensions, threshold, None
+        self._faiss, self._dimensions, self._threshold = faiss, dimensions, threshold
+        self._index: Any = None
 
     def add(self, rows: Vectors) -> None:
         wide = as_unit(rows).astype(np.float32)
@@ -117,7 +118,7 @@ class Faiss:
         self._index.add(wide)
 
     def has(self, rows: Vectors) -> list[bool]:
-        scores, _ = self._index.search(as_unit(rows).astype(np.float32), 1)  # type: ignore[attr-defined]
+        scores, _ = self._index.search(as_unit(rows).astype(np.float32), 1)
         return list(scores[:, 0] >= self._threshold)
 
 

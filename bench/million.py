@@ -18,8 +18,9 @@ from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
+import psutil
 
-from bench.side_by_side.tree import MIB, read_member, resident_bytes
+from bench.side_by_side.tree import MIB, cpu_s
 from bench.stage import (
     Figure,
     Run,
@@ -62,16 +63,9 @@ class Look:
 
 def look(server: Server, run: Run) -> Look:
     assert server.process is not None
-    engine_cpu_s, server_cpu_s = (_cpu_s(process.pid) for process in (run.process, server.process))
-    memory = resident_bytes(run.process.pid)
-    return Look(time.monotonic(), server.stats()["granted"], memory, engine_cpu_s, server_cpu_s)
-
-
-def _cpu_s(pid: int) -> float:
-    member = read_member(pid)
-    if member is None:
-        raise ProcessLookupError(pid)
-    return member.cpu_s
+    engine, simulator = psutil.Process(run.process.pid), psutil.Process(server.process.pid)
+    memory = engine.memory_info().rss
+    return Look(time.monotonic(), server.stats()["granted"], memory, cpu_s([engine]), cpu_s([simulator]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import anyio
+import psutil
 
-from bench.side_by_side.tree import resident_bytes
 from synthgen.api import run_async
 
 AFTERMATH_S = 2.0
@@ -41,7 +41,7 @@ def look(clock: Callable[[], float], *, own_tasks: int) -> dict[str, Any]:
             links.append(os.readlink(f"/proc/self/fd/{name}"))
     return {
         "at_s": clock(),
-        "rss_bytes": resident_bytes(os.getpid()),
+        "rss_bytes": psutil.Process().memory_info().rss,
         "fds": len(links),
         "sockets": sum(link.startswith("socket:") for link in links),
         "tasks": len(asyncio.all_tasks()) - own_tasks,

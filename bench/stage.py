@@ -161,7 +161,7 @@ class Server:
             found: dict[str, Any] = json.load(response)
         return found
 
-    def wait_until(self, is_so: Callable[[dict[str, Any]], bool], *, while_runs: subprocess.Popen[str]) -> bool:
+    def wait_until(self, is_so: Callable[[dict[str, Any]], bool], *, while_runs: subprocess.Popen[Any]) -> bool:
         """Look until the statistics are so; False where the run ended before."""
         until = time.monotonic() + PATIENCE_S
         while while_runs.poll() is None:

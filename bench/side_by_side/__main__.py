@@ -57,7 +57,7 @@ def read_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--write-docs",
         action="store_true",
-        help="write docs/benchmarks.md, README.md (between markers) and the pictures",
+        help="write docs/benchmarks.md (between markers) and the pictures",
     )
     return parser.parse_args(words)
 
@@ -121,7 +121,7 @@ def main(words: Sequence[str] | None = None) -> int:
     cases = [case for case in CASES if (case.name in given.case if given.case else given.from_raw or not case.is_long)]
     try:
         if given.write_docs:
-            pages.write_docs("", "")  # a page without markers is said now, not in half an hour
+            pages.write_docs("")  # a page without markers is said now, not in half an hour
         if given.from_raw:
             runs, homes, about = pages.read_raw(given.from_raw)
         else:
@@ -142,10 +142,10 @@ def finish(
     about: dict[str, Any],
 ) -> int:
     """Print the tables, write what was asked for, and judge."""
-    tables, summary = pages.spell_tables(cases, runs, homes, about), pages.spell_summary(cases, runs)
-    print(f"\n{tables}\n\n{summary}\n", flush=True)
+    tables = pages.spell_tables(cases, runs, homes, about)
+    print(f"\n{tables}\n", flush=True)
     if given.write_docs:
-        pages.write_docs(pages.with_expectations(tables, cases, runs), summary)
+        pages.write_docs(pages.with_expectations(tables, cases, runs))
         for name, picture in pages.draw_pictures(cases, runs, about).items():
             pages.write_whole(ROOT / "docs" / name, picture)
     return conclude("Beside its peers", expectations(cases, runs))

@@ -10,9 +10,8 @@ from typing import Any
 
 from bench.side_by_side.catalogue import ENGINE, Peer
 from bench.side_by_side.environments import Environment
-from bench.side_by_side.kill import kill_at_half
 from bench.side_by_side.measured import Rows, Run
-from bench.side_by_side.running import Order, carry_out
+from bench.side_by_side.running import Order, carry_out, kill_at_half
 
 # With fewer waves than these a run is all start and end: everything is sent before the first answer is looked at.
 MIN_WAVES = 4

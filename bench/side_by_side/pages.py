@@ -1,4 +1,4 @@
-"""What is written for readers: the markdown between markers, the pictures, the short summary, the JSON file.
+"""What is written for readers: the markdown between markers, the pictures, the JSON file.
 
 A page without its markers is refused and left as it is; nothing is guessed about where a table belongs.
 """
@@ -17,12 +17,10 @@ from bench.side_by_side.chart import Panel, draw
 from bench.side_by_side.environments import Environment
 from bench.side_by_side.expected import expectations
 from bench.side_by_side.measured import Rows, Run
-from bench.side_by_side.summary import summarise
 from bench.side_by_side.tables import TITLES, median, table_of
 from bench.stage import ROOT, table
 
-TABLES_PAGE, SUMMARY_PAGE = ROOT / "docs" / "benchmarks.md", ROOT / "README.md"
-TABLES_MARK, SUMMARY_MARK = "peers", "peers-summary"
+TABLES_PAGE, TABLES_MARK = ROOT / "docs" / "benchmarks.md", "peers"
 
 
 def replace_between(text: str, mark: str, words: str) -> str:
@@ -39,22 +37,18 @@ def replace_between(text: str, mark: str, words: str) -> str:
     return f"{before}{begin}\n{words.strip()}\n{end}{after}"
 
 
-def write_docs(tables: str, summary: str) -> None:
-    """Put tables and summary into their pages, both or none.
-
-    Empty words ask only whether it could be done: nothing is written then.
+def write_docs(tables: str) -> None:
+    """Put the tables into their page; empty words ask only whether it could be done.
 
     Raises:
-        ValueError: A page lacks its markers.
+        ValueError: The page lacks its markers.
     """
-    pages = {}
-    for path, mark, words in ((TABLES_PAGE, TABLES_MARK, tables), (SUMMARY_PAGE, SUMMARY_MARK, summary)):
-        try:
-            pages[path] = replace_between(path.read_text(), mark, words)
-        except ValueError as error:
-            raise ValueError(f"{path.relative_to(ROOT)} {error}") from None
-    for path, text in pages.items() if tables else ():
-        write_whole(path, text)
+    try:
+        page = replace_between(TABLES_PAGE.read_text(), TABLES_MARK, tables)
+    except ValueError as error:
+        raise ValueError(f"{TABLES_PAGE.relative_to(ROOT)} {error}") from None
+    if tables:
+        write_whole(TABLES_PAGE, page)
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -142,11 +136,6 @@ def _draw(heading: str, panels: Sequence[Panel], about: Mapping[str, Any]) -> st
         panels,
         accent=ENGINE.title,
     )
-
-
-def spell_summary(cases: Sequence[Case], runs: Sequence[Run]) -> str:
-    """The README's few lines."""
-    return summarise({case.name: runs_of(case, runs) for case in cases})
 
 
 def as_json(runs: Sequence[Run], homes: Mapping[str, Environment], about: Mapping[str, Any]) -> str:

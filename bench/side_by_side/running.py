@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ EVERY_S = 0.2
 OFTEN_S = 0.05
 CLOSELY_S = 0.02
 SILENT_S = 30.0
+SETTLES_WITHIN_S = 30.0
 # Whatever key or proxy the caller has is not for a bench.
 LOOPBACK_ONLY = {"OPENAI_API_KEY": "none", "NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}
 
@@ -159,20 +160,14 @@ class Watcher:
     def _look(self) -> Mapping[str, Any]:
         told = self._server.stats()
         found = tree.members(self._process.pid)
-        self.cpu_s = max(self.cpu_s, sum(member.cpu_s for member in found))
-        self.peak_bytes = max(self.peak_bytes, tree.memory_bytes(member.pid for member in found))
+        self.cpu_s = max(self.cpu_s, tree.cpu_s(found))
+        self.peak_bytes = max(self.peak_bytes, tree.memory_bytes(found))
         if told["received"] != self._received:
             self._received, self._silent_since = told["received"], time.monotonic()
         self.looks.append((told["elapsed_s"], told["granted"]))
         if self.start_cpu_s is None and told["first_admitted_s"] is not None:
             self.start_cpu_s = self.cpu_s
         return told
-
-
-def carry_out(peer: Peer, home: Environment, order: Order, settings: Mapping[str, Any]) -> Run:
-    """One run on a server of its own, to its end or its time limit."""
-    with stage(peer, home, order, settings) as (entrant, server):
-        return run_to_end(entrant, server, order)
 
 
 @contextmanager
@@ -184,21 +179,60 @@ def stage(peer: Peer, home: Environment, order: Order, settings: Mapping[str, An
         yield Entrant(peer, home, Path(name), server, order), server
 
 
-def run_to_end(entrant: Entrant, server: Server, order: Order) -> Run:
-    """Start it, watch it, count what it did."""
-    server.reset()
+def carry_out(peer: Peer, home: Environment, order: Order, settings: Mapping[str, Any]) -> Run:
+    """One run on a server of its own, to its end or its time limit."""
+    with stage(peer, home, order, settings) as (entrant, server):
+        return _start_and_watch(entrant, server, order)
+
+
+def kill_at_half(peer: Peer, home: Environment, order: Order, settings: Mapping[str, Any]) -> Run:
+    """One run that is killed with all it started when half of the answers are paid for, and started again.
+
+    Returns:
+        The second run, with the server's counts over both; `more` says what the first had paid for when it was killed.
+    """
+    with stage(peer, home, order, settings) as (entrant, server):
+        first = _start_and_watch(entrant, server, order, until=lambda told: told["granted"] >= order.rows / 2)
+        at_kill = _settled(server)
+        more = {"bought_at_kill": at_kill["granted"], "asked_again": 0}
+        if first.outcome != "reached":
+            outcome = "failed" if first.outcome == "done" else first.outcome
+            why = first.why or "never came to half"
+            return replace(first, outcome=outcome, why=why, rows=Rows(0, 0, 0), served=at_kill, more=more)
+        run = _start_and_watch(entrant, server, order)
+        served = _settled(server)
+        more["asked_again"] = served["received"] - at_kill["received"]
+        outcome = "hung" if run.outcome == "late" and not more["asked_again"] else run.outcome
+        rows = run.rows if outcome == "done" else Rows(0, 0, 0)
+        return replace(run, outcome=outcome, rows=rows, served=served, more=more)
+
+
+def _settled(server: Server) -> dict[str, Any]:
+    """The server's counts once it has noticed that its client is gone."""
+    until = time.monotonic() + SETTLES_WITHIN_S
+    while (told := server.stats())["in_flight"] and time.monotonic() < until:
+        time.sleep(CLOSELY_S)
+    return told
+
+
+def _start_and_watch(
+    entrant: Entrant, server: Server, order: Order, *, until: Callable[[Mapping[str, Any]], bool] | None = None
+) -> Run:
+    """Start it, watch it to its end, its time limit or until enough is counted, and count what it did."""
+    if until is None and not server.stats()["received"]:
+        server.reset()  # its clock starts with the run
     began, cpu_began = time.perf_counter(), children_cpu_s()
     process = entrant.start()
     watcher = Watcher(process, server, every_s=EVERY_S if order.counted_ratio == 1 else OFTEN_S)
     try:
-        how = watcher.watch(order.limit_s)
+        how = watcher.watch(order.limit_s, until=until)
     finally:
         tree.kill(process.pid)
         process.wait()
     cpu_s = max(children_cpu_s() - cpu_began, watcher.cpu_s)
     wall_s = time.perf_counter() - began
     served = server.stats()
-    outcome = outcome_of(how, process)
+    outcome = how if how != "ended" else "done" if process.returncode == 0 else "failed"
     start_cpu_s = watcher.start_cpu_s or 0.0
     return Run(
         peer=entrant.peer.name,
@@ -218,13 +252,6 @@ def run_to_end(entrant: Entrant, server: Server, order: Order) -> Run:
         rows=entrant.read_rows(),
         served=served,
     )
-
-
-def outcome_of(how: str, process: subprocess.Popen[bytes]) -> str:
-    """What a watched run came to: `done` or `failed` where it ended by itself, else how it was ended."""
-    if how != "ended":
-        return how
-    return "done" if process.returncode == 0 else "failed"
 
 
 def _asking_s(order: Order, served: Mapping[str, Any], looks: Sequence[tuple[float, int]]) -> float | None:

@@ -45,25 +45,21 @@ def test_a_page_without_its_markers_is_refused(page: str) -> None:
         pages.replace_between(page, "peers", "new")
 
 
-def test_no_page_is_written_where_one_lacks_its_markers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both or none; the message names the page."""
-    (tmp_path / "docs").mkdir()
-    tables, summary = tmp_path / "docs" / "benchmarks.md", tmp_path / "README.md"
-    tables.write_text(PAGE)
-    summary.write_text("no markers\n")
+def test_a_page_is_written_only_where_it_has_its_markers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is left as it is otherwise, before anything is measured; the message names it."""
+    tables = tmp_path / "benchmarks.md"
+    tables.write_text("no markers\n")
     monkeypatch.setattr(pages, "ROOT", tmp_path)
     monkeypatch.setattr(pages, "TABLES_PAGE", tables)
-    monkeypatch.setattr(pages, "SUMMARY_PAGE", summary)
-    with pytest.raises(ValueError, match=r"README\.md needs one line"):
-        pages.write_docs("new", "short")
+    with pytest.raises(ValueError, match=r"benchmarks\.md needs one line"):
+        pages.write_docs("new")
+    assert suite.main(["--write-docs", "--peers", "bare"]) == 2
+    assert tables.read_text() == "no markers\n"
+    tables.write_text(PAGE)
+    pages.write_docs("")
     assert tables.read_text() == PAGE
-    assert suite.main(["--write-docs", "--peers", "bare"]) == 2  # before anything is measured
-    summary.write_text("<!-- peers-summary:begin -->\n<!-- peers-summary:end -->\n")
-    pages.write_docs("", "")
-    assert tables.read_text() == PAGE
-    pages.write_docs("new", "short")
+    pages.write_docs("new")
     assert "new" in tables.read_text()
-    assert "short" in summary.read_text()
 
 
 def test_raw_figures_come_back_as_they_were_and_give_the_same_tables() -> None:

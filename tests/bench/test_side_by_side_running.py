@@ -14,8 +14,7 @@ import pytest
 from bench.side_by_side import tree
 from bench.side_by_side.catalogue import ENGINE, PEERS, Peer
 from bench.side_by_side.environments import Environment, prepare
-from bench.side_by_side.kill import kill_at_half
-from bench.side_by_side.running import Order, Watcher, carry_out
+from bench.side_by_side.running import Order, Watcher, carry_out, kill_at_half
 
 HERE = Environment(sys.executable)
 BY_NAME = {peer.name: peer for peer in PEERS}
@@ -48,12 +47,13 @@ def test_a_worker_counts_and_is_killed_even_where_its_parent_is_gone(how: str) -
         child = int(process.stdout.readline())
         if how == "leave":
             process.wait()
-        pids = [member.pid for member in tree.members(process.pid)]
+        found = tree.members(process.pid)
+        pids = [member.pid for member in found]
         assert child in pids
         assert (process.pid in pids) == (how != "leave")
-        assert 80 < tree.memory_bytes(pids) / tree.MIB < 300
+        assert 80 < tree.memory_bytes(found) / tree.MIB < 300
         tree.kill(process.pid)
-        assert wait_until(lambda: tree.read_member(child) is None)
+        assert wait_until(lambda: not tree.is_alive(child))
     assert tree.members(process.pid) == []
 
 
