@@ -14,13 +14,15 @@ import orjson
 from pydantic import BaseModel
 
 from synthgen.parse.find import Found, Shape, find_items
-from synthgen.parse.judge import judge_item, list_unstorable
+from synthgen.parse.judge import echoes, judge_item, list_unstorable
+from synthgen.parse.marks import without_end_marks
 from synthgen.records import Fields, OutputKind, Reason, Rejection
 
 # Beyond these an answer is a loop or an attack: a hundred thousand tokens hold neither.
 MAX_ANSWER_CHARS = 1_000_000
 MAX_ITEMS = 10_000
 EXCERPT_CHARS = 200
+RULES = 2
 _CUT = frozenset({"length", "max_tokens", "content_filter"})
 
 
@@ -51,6 +53,7 @@ def parse_answer(
     model: type[BaseModel],
     text_field: str,
     needs_text: bool = True,
+    rules: int = RULES,
 ) -> ParsedAnswer:
     """Split an answer into items and judge each against the schema.
 
@@ -62,14 +65,17 @@ def parse_answer(
         model: What an item must look like.
         text_field: The field that holds the row's text: where a plain text, a line or a bare string goes.
         needs_text: Whether an item without a text there is of no use.
+        rules: Version of the reading rules; a run keeps the one it began with. 1: as synthgen 0.1 read. 2: thoughts and
+            end marks in every family's spelling, JSON in a string, fields that differ in case, one object more around
+            the items; an invented turn is not read, and an echo of the schema is no row.
     """
     if len(text) > MAX_ANSWER_CHARS:
         problem = f"the answer has {len(text)} characters, more than {MAX_ANSWER_CHARS}"
         return ParsedAnswer((_rejected(Reason.MALFORMED, [problem], text),))
     is_cut = finish_reason.casefold() in _CUT
     shape = _shape(model, text_field)
-    found = find_items(text, output=output, is_cut=is_cut, shape=shape)
-    items = tuple(_judged(f, model, text_field, needs_text) for f in found[:MAX_ITEMS]) or (
+    found = find_items(text, output=output, is_cut=is_cut, shape=shape, rules=rules)
+    items = tuple(_judged(f, model, text_field, needs_text, rules) for f in found[:MAX_ITEMS]) or (
         _nothing(text, is_cut, output),
     )
     if len(found) > MAX_ITEMS:
@@ -86,10 +92,13 @@ def _nothing(text: str, is_cut: bool, output: OutputKind) -> ParsedItem:
     return _rejected(Reason.MALFORMED, [problem], text)
 
 
-def _judged(found: Found, model: type[BaseModel], text_field: str, needs_text: bool) -> ParsedItem:
+def _judged(found: Found, model: type[BaseModel], text_field: str, needs_text: bool, rules: int) -> ParsedItem:
     if found.reason is not None:
         return _rejected(found.reason, [found.problem], found.source, found.value)
     fields, problems = judge_item(found.value, model, text_field, needs_text=needs_text)
+    if rules >= 2 and not problems and needs_text:
+        fields[text_field] = without_end_marks(fields[text_field]).strip()
+        problems = echoes(fields, text_field)
     if not problems:
         return ParsedItem(fields)
     return _rejected(Reason.INVALID, problems, found.source or _shown(found.value), found.value)
@@ -113,8 +122,8 @@ def _excerpt(text: str, *, from_end: bool = False) -> str:
 def _shown(value: Any) -> str:
     try:
         return orjson.dumps(value).decode()
-    except TypeError:
-        return str(value)
+    except TypeError:  # nested deeper than orjson writes; Python's own `str` would end in a RecursionError
+        return f"a {type(value).__name__} nested too deeply to show"
 
 
 def _complaint(items: Sequence[ParsedItem], output: OutputKind, model: type[BaseModel]) -> str | None:

@@ -11,16 +11,20 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from synthgen.parse.marks import first_turn, turn_after, without_end_marks, without_thoughts
 from synthgen.parse.repair import Unreadable, read_value, repair_value, requote
-from synthgen.parse.scan import Piece, Scan, scan
+from synthgen.parse.scan import MAX_MARKS, Piece, Scan, scan
 from synthgen.records import OutputKind, Reason
 
 _MAX_REPAIRED_CHARS = 64_000
 _DOUBTFUL = "not valid JSON: quotes inside a string are not escaped, and where the string ends is a guess"
 _TOO_BROKEN = "not valid JSON, in an answer too broken to repair all of it"
+_TOO_MANY_MARKS = f"not valid JSON, and more than {MAX_MARKS:,} brackets, quotes and commas in it"
 _FENCE = "```"
 _THINKING = re.compile(r"\s*<(think|thinking|reasoning)>")
 _THOUGHT = re.compile(r"</(?:think|thinking|reasoning)>")
+_MAX_WRAPPINGS = 4  # JSON in a string in a string, an object around an object: deeper is a loop
+_SEPARATORS = re.compile(r"[\s_-]+")
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 _BULLET = re.compile(r"(?:[-*•–—·]|\(?\d{1,3}[.)])\s+")
 _WRAPPERS = {'"': '"', "“": "”", "„": "“", "«": "»", "'": "'", "‘": "’", "`": "`"}
@@ -51,11 +55,25 @@ class Shape:
     text_field: str
 
 
-def find_items(text: str, *, output: OutputKind, is_cut: bool, shape: Shape) -> list[Found]:
-    """The items of an answer, in order; empty where it holds none."""
-    body = _without_thinking(text)
-    if output == "json":
-        return _find_json(body, shape)
+def find_items(text: str, *, output: OutputKind, is_cut: bool, shape: Shape, rules: int) -> list[Found]:
+    """The items of an answer, in order; empty where it holds none.
+
+    Args:
+        text: The answer.
+        output: What was asked for.
+        is_cut: Whether the model stopped in the middle.
+        shape: What an item looks like.
+        rules: Version of the rules, as in `parse_answer`.
+    """
+    if rules < 2:
+        body = _without_thinking(text)
+        if output == "json":
+            return _find_json(body, shape)
+    else:
+        body = without_end_marks(without_thoughts(text))
+        if output == "json":
+            return _find_json_freely(body, shape)
+        body = without_end_marks(first_turn(body))
     return _find_text(body, is_cut, shape) if output == "text" else _find_lines(body, is_cut, shape)
 
 
@@ -78,8 +96,70 @@ def _find_json(text: str, shape: Shape) -> list[Found]:
     if isinstance(value, dict | list):
         return [Found(v) for v in _rows_in(value, shape)]
     scanned = scan(text)
+    if scanned.is_cut_short:
+        return [Found(None, text, Reason.MALFORMED, _TOO_MANY_MARKS)]
     roots = [root for root in scanned.roots if _is_answer(root, scanned.text)]
     return _read_all([piece for root in roots for piece in _pieces_in(root, shape)], scanned)
+
+
+def _find_json_freely(text: str, shape: Shape) -> list[Found]:
+    """As `_find_json`, also where the answer is JSON in a JSON string, has one object more around the items, or goes on
+    with a turn that nobody asked for."""
+    for _ in range(_MAX_WRAPPINGS):
+        inner = read_value(text) if text.startswith('"') else None
+        if not isinstance(inner, str):
+            break
+        text = inner.strip()
+    value = _whole_value(text)
+    if not isinstance(value, dict | list):
+        end = _end_of_first_root(text)
+        turn = None if end is None else turn_after(text, end)
+        if turn is not None:
+            text = text[:turn]
+            value = _whole_value(text)
+    if isinstance(value, dict | list):
+        return [Found(_renamed(v, shape)) for v in _rows_in(_unboxed(value, shape), shape)]
+    found = _find_json(text, shape)
+    return [f._replace(value=_renamed(f.value, shape)) if f.reason is None else f for f in found]
+
+
+def _end_of_first_root(text: str) -> int | None:
+    """Offset after the first whole object or list of a sloppy answer."""
+    return next((root.end for root in scan(text).roots if root.end is not None and root.members), None)
+
+
+def _unboxed(value: Any, shape: Shape) -> Any:
+    """`value` less objects around the items that have one member, which holds an object or list: `{"data": {...}}`."""
+    for _ in range(_MAX_WRAPPINGS):
+        if not isinstance(value, dict) or len(value) != 1:
+            break
+        ((name, inner),) = value.items()
+        if not isinstance(inner, dict) or _own_name(name, shape) is not None:
+            break
+        value = inner
+    return value
+
+
+def _renamed(row: Any, shape: Shape) -> Any:
+    """A row with its fields under their own names, where there is one reading: `Text` for `text`, `due-date` for
+    `due_date`, and a row alone in an object of its own."""
+    row = _unboxed(row, shape)
+    if not isinstance(row, dict) or row.keys() >= shape.names:
+        return row
+    names = {key: _own_name(key, shape) for key in row if key not in shape.names}
+    taken = [name for name in names.values() if name is not None]
+    clear = {k: n for k, n in names.items() if n is not None and n not in row and taken.count(n) == 1}
+    return {clear.get(key, key): value for key, value in row.items()} if clear else row
+
+
+def _own_name(key: str, shape: Shape) -> str | None:
+    """The field that a key means, but for case, spaces and dashes; None where it means none, or more than one."""
+    meant = [name for name in shape.names if _bare(name) == _bare(key)]
+    return meant[0] if len(meant) == 1 else None
+
+
+def _bare(name: str) -> str:
+    return _SEPARATORS.sub("", name).casefold()
 
 
 def _whole_value(text: str) -> Any:

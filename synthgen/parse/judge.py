@@ -13,6 +13,10 @@ from pydantic import BaseModel, ValidationError
 from synthgen.records import Fields
 
 MAX_DEPTH = 64
+# The schema's type alone, what templates put in brackets for a text, and dots that stand for one.
+_ECHO = re.compile(
+    r"string|str|[<\[{(]{1,3}\s?(?:string|str|text|the text|your text(?: here)?)\s?[>\]})]{1,3}|[.…]+", re.IGNORECASE
+)
 _FORBIDDEN = re.compile("[\0\ud800-\udfff]")
 
 
@@ -69,6 +73,16 @@ def _without_nulls(value: Any) -> Any:
 def _in_words(error: Mapping[str, Any]) -> str:
     where = ".".join(str(part) for part in error["loc"])
     return f"{where}: {error['msg']}" if where else str(error["msg"])
+
+
+def echoes(fields: Fields, text_field: str) -> list[str]:
+    """Why the row's text is only the schema's word for a text, or nothing; empty where it is neither."""
+    text = fields[text_field]
+    if not text:
+        return [f"{text_field}: is empty"]
+    if _ECHO.fullmatch(text):
+        return [f"{text_field}: '{text}' is the schema's word for a text, not one"]
+    return []
 
 
 def list_unstorable(value: Any) -> list[str]:

@@ -23,6 +23,8 @@ _APOSTROPHE = re.compile(r"\w'\w")
 _KEY_INSIDE = re.compile(r"""[{,]\s*(["'])[^"']*\1\s*:""")
 # Going back is what could make a hostile answer cost more than one pass.
 _MAX_RETURNS = 1_000
+# A mark costs 5 us (2026-12-01), and the event loop stands still meanwhile; sloppy answers of 500 items have 6,000.
+MAX_MARKS = 20_000
 _MAX_RETURN_CHARS = 10_000
 # Root, its member, its member's member, theirs: deeper values are spanned by their parents and never listed.
 _LISTED_DEPTH = 3
@@ -56,12 +58,14 @@ class Scan:
         roots: Its outermost objects and arrays.
         strings: Spans of all its whole strings, keys among them, quotes included.
         doubts: Offsets of quotes that may or may not end a string.
+        is_cut_short: Whether it has more than `MAX_MARKS` marks; what comes after them was not looked at.
     """
 
     text: str
     roots: list[Piece]
     strings: list[tuple[int, int]]
     doubts: list[int]
+    is_cut_short: bool = False
 
     def strings_in(self, piece: Piece) -> list[tuple[int, int]]:
         """Spans of the strings of a whole piece, counted from its start."""
@@ -76,10 +80,10 @@ class Scan:
 
 
 def scan(text: str) -> Scan:
-    """Find the values of `text`. Linear in its length, whatever it holds."""
+    """Find the values of `text`. Linear in its length, whatever it holds, and bounded in steps."""
     scanner = _Scanner(text)
     scanner.run()
-    return Scan(scanner.blanked(), scanner.roots, scanner.strings, sorted(scanner.doubts))
+    return Scan(scanner.blanked(), scanner.roots, scanner.strings, sorted(scanner.doubts), not scanner.left)
 
 
 class _Scanner:
@@ -92,12 +96,14 @@ class _Scanner:
         self.strings: list[tuple[int, int]] = []
         self.doubts: list[int] = []
         self.returns = 0  # strings closed at an earlier quote than the first guess
+        self.left = MAX_MARKS
         self.at = 0  # everything before it is done
         self.before = ""  # last character that was neither space nor comment
         self.key = ""  # name that waits for its value
 
     def run(self) -> None:
-        while found := _MARK.search(self.text, self.at):
+        while self.left and (found := _MARK.search(self.text, self.at)):
+            self.left -= 1
             gap = self.text[self.at : found.start()].strip()
             self.before = gap[-1] if gap else self.before
             self.at = found.end()
