@@ -89,14 +89,14 @@ def _outlook(prepared: PreparedJob, run_dir: Path) -> Outlook | None:
 
 def _doubts(prepared: PreparedJob, recipe: Recipe) -> list[str]:
     """Why the recipe may be none for these rows."""
-    from synthgen.data.tables import read_frame
+    from synthgen.data.reading import read_content
     from synthgen.recipes.fitness import doubts
 
     data, rows = prepared.job.data, prepared.train
     if rows.path is None:
         return []
-    frame = read_frame(rows.path)
-    columns = {name: frame[name].to_list() for name in frame.columns if name not in (data.text, data.label)}
+    content = read_content(rows.path)
+    columns = {name: content.texts(name) for name in content.columns if name not in (data.text, data.label)}
     return doubts(recipe, [row.text for row in rows.rows], columns, options=prepared.job.options)
 
 

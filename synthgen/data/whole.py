@@ -1,60 +1,135 @@
 """A user's file whole: all its columns, in its order, so that some of its rows can be written as they were.
 
-Lines of a jsonl file are copied byte for byte and read from the disk once more to be written; csv, tsv and parquet are
-held as a table.
+Rows of csv and jsonl files are copied as they stand, character by character; parquet keeps its columns' types.
 """
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Iterator, Mapping, Sequence
+import csv
+import gzip
+import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 import orjson
 
-from synthgen.data.tables import read_frame
+from synthgen.data.reading import Content, Reading, ending_of, read_content
 from synthgen.errors import JobError
 
-if TYPE_CHECKING:
-    import polars as pl
-
 Extra = Mapping[str, Sequence[Any]]
+AS_READ = Reading()
 
 
-class WholeTable(Protocol):
-    """One file of the user's."""
+class WholeTable:
+    """One file of the user's.
 
-    path: Path
+    Args:
+        content: What it holds.
+    """
 
-    @property
-    def columns(self) -> list[str]: ...
+    def __init__(self, content: Content) -> None:
+        self._content = content
+        self.path, self.columns, self.taken = content.path, content.columns, content.taken
 
     def texts(self, column: str) -> list[str]:
         """A column as text, one for each row; empty where there is none."""
-        ...
+        return self._content.texts(column)
 
     def write(self, output: Path, rows: Sequence[int], extra: Extra) -> None:
-        """Some rows (numbers from 0, ascending) with columns added, in the file's own format.
+        """Some rows with columns added, in the file's own format; the file appears whole or not at all.
+
+        Args:
+            output: Packed where its ending says so.
+            rows: Numbers from 0, ascending.
+            extra: Values for these rows by column name.
 
         Raises:
             JobError: It cannot be written.
         """
-        ...
+        names = _free_names(extra, self.columns)
+        added = [{names[name]: values[place] for name, values in extra.items()} for place in range(len(rows))]
+        make = {"csv": self._csv, "jsonl": self._jsonl, "json": self._json, "parquet": self._parquet}
+        write_whole(output, make[self._content.kind](rows, added, list(names.values())))
+
+    def _csv(self, rows: Sequence[int], added: Sequence[Mapping[str, Any]], names: Sequence[str]) -> bytes:
+        made = io.StringIO(newline="")
+        writer = csv.writer(made, delimiter=self._content.separator, lineterminator="\n")
+        writer.writerow([*self.columns, *names])
+        if not names:
+            made.writelines(f"{raw}\n" for raw in self._content.raw_rows(rows))
+        for row, more in zip(rows, added, strict=True) if names else ():
+            writer.writerow([*self._content.rows[row].values(), *more.values()])
+        return made.getvalue().encode()
+
+    def _jsonl(self, rows: Sequence[int], added: Sequence[Mapping[str, Any]], names: Sequence[str]) -> bytes:
+        if not names:
+            return "".join(f"{raw}\n" for raw in self._content.raw_rows(rows)).encode("utf-8", "surrogatepass")
+        return b"".join(as_line({**self._content.rows[r], **m}) for r, m in zip(rows, added, strict=True))
+
+    def _json(self, rows: Sequence[int], added: Sequence[Mapping[str, Any]], names: Sequence[str]) -> bytes:
+        lines = [as_line({**self._content.rows[r], **m}).rstrip() for r, m in zip(rows, added, strict=True)]
+        return b"[\n" + b",\n".join(lines) + b"\n]\n"
+
+    def _parquet(self, rows: Sequence[int], added: Sequence[Mapping[str, Any]], names: Sequence[str]) -> bytes:
+        import polars as pl
+
+        frame = pl.read_parquet(io.BytesIO(self.path.read_bytes()))
+        part = frame[list(rows)] if rows else frame.clear()
+        part = part.with_columns([pl.Series(name, [m[name] for m in added], strict=False) for name in names])
+        made = io.BytesIO()
+        part.write_parquet(made)
+        return made.getvalue()
 
 
-def open_whole(path: Path) -> WholeTable:
+def open_whole(path: Path, reading: Reading = AS_READ) -> WholeTable:
     """Read a file.
 
     Raises:
-        JobError: As `read_frame`.
+        JobError: As `read_content`.
     """
-    if not path.is_file():
-        why = "is a folder" if path.is_dir() else "no such file"
-        raise JobError(f"{path}: {why}", hint="name a csv, tsv, jsonl or parquet file")
-    if path.suffix == ".jsonl" and path.stat().st_size:
-        return _Lines(path)
-    return _Frame(path, read_frame(path, as_text=False))
+    return WholeTable(read_content(path, reading))
+
+
+def as_line(record: Mapping[str, Any]) -> bytes:
+    """A record as a line of jsonl; whole numbers of any size stay what they are."""
+    try:
+        return orjson.dumps(record, default=str) + b"\n"
+    except TypeError:
+        import json
+
+        return json.dumps(record, ensure_ascii=False, separators=(",", ":"), default=str).encode() + b"\n"
+
+
+def write_whole(output: Path, data: bytes) -> None:
+    """Write a file so that it appears whole or not at all, packed where its ending says so.
+
+    Raises:
+        JobError: It cannot be written.
+    """
+    partial = output.with_name(output.name + ".partial")
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(_packed(output, data))
+        partial.replace(output)
+    except OSError as error:
+        raise JobError(f"{output}: cannot be written: {error.strerror or error}", hint="name another file") from None
+    finally:
+        if output.parent.is_dir():
+            partial.unlink(missing_ok=True)
+
+
+def _packed(output: Path, data: bytes) -> bytes:
+    packing = output.suffix.casefold()
+    if packing == ".gz":
+        return gzip.compress(data, mtime=0)
+    if packing == ".zst":
+        try:
+            import zstandard
+        except ImportError:
+            raise JobError(f"{output}: needs the zstandard package", hint="pip install zstandard") from None
+        return bytes(zstandard.ZstdCompressor().compress(data))
+    return data
 
 
 def refuse_overwriting(outputs: Sequence[Path], inputs: Sequence[Path], *, suffix: str) -> None:
@@ -73,118 +148,11 @@ def refuse_overwriting(outputs: Sequence[Path], inputs: Sequence[Path], *, suffi
         seen[output.resolve()] = output
         if output.is_dir():
             raise JobError(f"{output}: is a folder", hint="name a file in it")
-        if output.suffix != suffix:
+        if ending_of(output) != suffix.casefold():
             raise JobError(
                 f"{output}: rows are written in the format that they were read in, {suffix}",
                 hint=f"name it {output.with_suffix(suffix).name}",
             )
-
-
-class _Frame:
-    def __init__(self, path: Path, frame: pl.DataFrame) -> None:
-        self.path, self._frame = path, frame
-
-    @property
-    def columns(self) -> list[str]:
-        return list(self._frame.columns)
-
-    def texts(self, column: str) -> list[str]:
-        import polars as pl
-
-        return self._frame[column].cast(pl.String, strict=False).fill_null("").to_list()
-
-    def write(self, output: Path, rows: Sequence[int], extra: Extra) -> None:
-        import polars as pl
-
-        part = self._frame[list(rows)] if rows else self._frame.clear()
-        names = _free_names(extra, self.columns)
-        part = part.with_columns([pl.Series(names[name], values, strict=False) for name, values in extra.items()])
-        with _Replacing(output) as partial:
-            if output.suffix == ".parquet":
-                part.write_parquet(partial)
-            else:
-                part.write_csv(partial, separator="\t" if output.suffix == ".tsv" else ",")
-
-
-class _Lines:
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._starts, self._numbers = array("q"), array("q")
-        self._names: dict[str, None] = {}
-        for number, start, line in _lines(path):
-            self._starts.append(start)
-            self._numbers.append(number)
-            self._names.update(dict.fromkeys(_record(path, number, line)))
-
-    @property
-    def columns(self) -> list[str]:
-        return list(self._names)
-
-    def texts(self, column: str) -> list[str]:
-        found = []
-        for number, _, line in _lines(self.path):
-            value = _record(self.path, number, line).get(column)
-            found.append(value if isinstance(value, str) else "" if value is None else orjson.dumps(value).decode())
-        return found
-
-    def write(self, output: Path, rows: Sequence[int], extra: Extra) -> None:
-        names = _free_names(extra, self.columns)
-        with _Replacing(output) as partial, self.path.open("rb") as source, partial.open("wb") as file:
-            for place, row in enumerate(rows):
-                source.seek(self._starts[row])
-                line = source.readline().rstrip(b"\r\n")
-                if extra:
-                    added = {names[name]: values[place] for name, values in extra.items()}
-                    line = orjson.dumps({**orjson.loads(line), **added})
-                file.write(line + b"\n")
-
-
-class _Replacing:
-    """A file beside the one that is wanted, which it becomes when it is whole."""
-
-    def __init__(self, output: Path) -> None:
-        self._output, self._partial = output, output.with_name(output.name + ".partial")
-
-    def __enter__(self) -> Path:
-        try:
-            self._output.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise self._refused(error) from None
-        return self._partial
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        try:
-            if kind is None:
-                self._partial.replace(self._output)
-                return
-            self._partial.unlink(missing_ok=True)
-        except OSError as failed:
-            raise self._refused(failed) from None
-        if isinstance(error, OSError):
-            raise self._refused(error) from None
-
-    def _refused(self, error: OSError) -> JobError:
-        return JobError(f"{self._output}: cannot be written: {error.strerror or error}", hint="name another file")
-
-
-def _lines(path: Path) -> Iterator[tuple[int, int, bytes]]:
-    """Number from 1, place in the file and content of each line that is not blank."""
-    start = 0
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            if line.strip():
-                yield number, start, line
-            start += len(line)
-
-
-def _record(path: Path, number: int, line: bytes) -> dict[str, Any]:
-    try:
-        record = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        raise JobError(f"{path}:{number}: not a JSON line: {error}", hint="each line holds one JSON object") from None
-    if not isinstance(record, dict):
-        raise JobError(f"{path}:{number}: expected a JSON object on each line")
-    return record
 
 
 def _free_names(extra: Extra, columns: Sequence[str]) -> dict[str, str]:

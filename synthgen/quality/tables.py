@@ -5,6 +5,7 @@ Owns how a text and a label column are found where nobody names them. Never writ
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,9 @@ from typing import Any
 
 import orjson
 
-from synthgen.data.tables import FORMATS, near_file, read_frame, read_json_lines, require_column
+from synthgen.data.reading import FORMATS, KINDS, as_text, ending_of, read_content
+from synthgen.data.tables import read_labels, require_column
+from synthgen.data.whole import as_line, write_whole
 from synthgen.errors import JobError
 from synthgen.quality.columns import guess_label, guess_text
 from synthgen.records import Row
@@ -74,8 +77,10 @@ def read_table(
     Raises:
         JobError: No such file, not readable, no such column, no column that looks like one, or no usable row.
     """
-    records = read_records(path)
-    columns = list(dict.fromkeys(name for record in records for name in record))
+    content = read_content(path)
+    records, columns = content.rows, content.columns
+    if not records:
+        raise JobError(f"{path}: no rows", hint="it needs a header line and at least one row")
     text = text or (like.text if like is not None and like.text in columns else None)
     label = label or (like.label if like is not None and like.label in columns else None)
     for option, column in (("--text-column", text), ("--label-column", label)):
@@ -91,13 +96,16 @@ def read_table(
         raise JobError(
             f"{path}: no column looks like a class (columns: {', '.join(columns)})", hint="--label-column NAME"
         )
-    return _table(path, records, text, label)
+    labels = read_labels(content, label) if label else [""] * len(records)
+    return _table(path, records, (text, label), content.texts(text), labels)
 
 
-def _table(path: Path, records: Sequence[Record], text: str, label: str | None) -> Table:
-    rows, places = [], []
-    for place, record in enumerate(records):
-        row = Row(f"{path.name}:{place + 1}", _cell(record.get(text)), _cell(record.get(label)) if label else "")
+def _table(
+    path: Path, records: Sequence[Record], columns: tuple[str, str | None], texts: Sequence[str], labels: Sequence[str]
+) -> Table:
+    (text, label), rows, places = columns, list[Row](), list[int]()
+    for place, (its_text, its_label) in enumerate(zip(texts, labels, strict=True)):
+        row = Row(f"{path.name}:{place + 1}", its_text, its_label)
         if row.text and (row.label or label is None):
             rows.append(row)
             places.append(place)
@@ -107,29 +115,6 @@ def _table(path: Path, records: Sequence[Record], text: str, label: str | None) 
             hint="name the right columns with --text-column and --label-column",
         )
     return Table(path, records, text, label, tuple(rows), tuple(places))
-
-
-def read_records(path: Path) -> Sequence[Record]:
-    """Every row of a file with all its columns; texts of csv and tsv stay texts.
-
-    Raises:
-        JobError: No such file, an unknown ending, or content that does not parse.
-    """
-    if not path.is_file():
-        raise JobError(f"{path}: no such file", hint=near_file(path) or "look at the path")
-    records: Sequence[Record]
-    if path.suffix == ".jsonl":
-        records = list(read_json_lines(path))
-    elif path.suffix == ".parquet":
-        read_frame(path)  # says what is wrong with it
-        import polars as pl
-
-        records = pl.read_parquet(path).to_dicts()
-    else:
-        records = read_frame(path).to_dicts()
-    if not records:
-        raise JobError(f"{path}: no rows", hint="it needs a header line and at least one row")
-    return records
 
 
 def write_records(records: Iterable[Record], path: Path, *, inputs: Sequence[Path]) -> int:
@@ -148,18 +133,14 @@ def write_records(records: Iterable[Record], path: Path, *, inputs: Sequence[Pat
     """
     require_output(path, inputs=inputs)
     kept = list(records)
-    partial = path.with_name(path.name + ".partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.suffix == ".jsonl":
-            partial.write_bytes(b"".join(orjson.dumps(r, default=str) + b"\n" for r in kept))
-        else:
-            _write_frame(kept, path.suffix, partial)
-        partial.replace(path)
-    except OSError as error:
-        raise JobError(f"{path}: cannot be written: {error.strerror}", hint="choose another path") from None
-    finally:
-        partial.unlink(missing_ok=True)
+    kind = KINDS[ending_of(path)]
+    if kind == "jsonl":
+        data = b"".join(map(as_line, kept))
+    elif kind == "json":
+        data = b"[\n" + b",\n".join(as_line(record).rstrip() for record in kept) + b"\n]\n"
+    else:
+        data = _as_frame(kept, ending_of(path))
+    write_whole(path, data)
     return len(kept)
 
 
@@ -169,24 +150,36 @@ def require_output(path: Path, *, inputs: Sequence[Path]) -> None:
     Raises:
         JobError: As `write_records`.
     """
-    if path.suffix not in FORMATS:
+    if ending_of(path) not in KINDS:
         raise JobError(f"{path}: cannot write '{path.suffix}' files", hint=f"use one of {', '.join(FORMATS)}")
     for source in inputs:
         if path.exists() and source.exists() and path.samefile(source):
             raise JobError(f"{path}: is an input, and inputs are never written over", hint="choose another path")
 
 
-def _write_frame(records: Sequence[Record], suffix: str, path: Path) -> None:
+def _as_frame(records: Sequence[Record], ending: str) -> bytes:
     import polars as pl
 
     names = list(dict.fromkeys(name for record in records for name in record))
-    is_flat = suffix != ".parquet"
-    columns = {n: [_flat(r.get(n)) if is_flat else r.get(n) for r in records] for n in names}
+    is_flat = ending != ".parquet"
+    columns = {n: _alike([_flat(r.get(n)) if is_flat else r.get(n) for r in records]) for n in names}
     frame = pl.DataFrame({n: pl.Series(n, values, strict=False) for n, values in columns.items()})
+    made = io.BytesIO()
     if is_flat:
-        frame.write_csv(path, separator="\t" if suffix == ".tsv" else ",")
+        frame.write_csv(made, separator="\t" if ending == ".tsv" else ",")
     else:
-        frame.write_parquet(path)
+        frame.write_parquet(made)
+    return made.getvalue()
+
+
+def _alike(values: list[Any]) -> list[Any]:
+    """Values that one column can hold: as text where they are of several types, or too large for a number."""
+    types = {type(value) for value in values if value is not None}
+    is_number = types <= {int, float}
+    fits = all(-(2**63) <= value < 2**63 for value in values if type(value) is int)
+    if (len(types) < 2 or is_number) and fits:
+        return values
+    return [None if value is None else as_text(value) for value in values]
 
 
 def _flat(value: Any) -> Any:
@@ -194,9 +187,3 @@ def _flat(value: Any) -> Any:
     if isinstance(value, Mapping | list | tuple):
         return orjson.dumps(value, default=str).decode()
     return value
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    return (value if isinstance(value, str) else orjson.dumps(value, default=str).decode()).replace("\x00", "").strip()
