@@ -20,12 +20,25 @@ def blocks(path: Path, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", path.read_text(), re.DOTALL | re.MULTILINE)
 
 
-def test_readme_job_file_parses() -> None:
-    """The job file that the README shows is one that synthgen takes."""
-    (text,) = blocks(ROOT / "README.md", "yaml")
-    job = parse_job(text, name="README.md")
+def test_readme_is_one_screen_and_its_job_runs_as_pasted() -> None:
+    """At most 100 lines; the job file that it shows is one that synthgen takes, with the models it offers too."""
+    readme = ROOT / "README.md"
+    assert len(readme.read_text().splitlines()) <= 100
+    job, models = blocks(readme, "yaml")
+    shown = parse_job(job, name="README.md")
+    assert shown.targets == {"lost_item": 8}
+    assert (ROOT / str(shown.data.train)).exists()
+    for line in models.splitlines()[1:]:
+        begin = job.index("models:")
+        parse_job(job[:begin] + f"models:\n{line}\n" + job[job.index("prompt:") :], name="README.md")
+
+
+def test_job_file_page_parses() -> None:
+    """The job file that the page explains is one that synthgen takes."""
+    (text,) = blocks(ROOT / "docs/job-file.md", "yaml")
+    job = parse_job(text, name="job-file.md")
     assert job.targets == {"card_arrival": 200}
-    parse_job(text.replace("    # base_url", "    base_url"), name="README.md with the other endpoint")
+    parse_job(text.replace("    # base_url", "    base_url"), name="job-file.md with the other endpoint")
 
 
 def test_recipes_page_knows_every_recipe_and_its_job_file_parses() -> None:
