@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow check fix bench bench-quick bench-engine bench-peers bench-million soak clean
+.PHONY: help demo test check fix compat soak bench bench-quick bench-engine bench-peers bench-million clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -23,10 +23,7 @@ demo: $(READY) ## generate two rare classes with the embedded model: no key, no 
 	$(BIN)/synthgen export examples/minority/out --format csv --output examples/minority/out/rows.csv
 
 test: $(READY) ## run the tests
-	$(BIN)/python -m pytest -m 'not slow'
-
-test-slow: $(READY) ## run the tests that take minutes
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m 'not slow and not compat'
 
 check: $(READY) ## format, lint and types, changing nothing
 	$(BIN)/ruff format --check .
@@ -37,14 +34,25 @@ fix: $(READY) ## format and mend what lint can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+compat: $(READY) ## the tests that need other people's packages, each in an environment of its own under .compat; BEFORE=REVISION compares exports with that revision's
+	$(BIN)/python -m pytest -m compat
+	$(if $(BEFORE),$(BIN)/python -m tests.scenarios.same_bytes $(BEFORE))
+
+soak: $(READY) ## the tests that take minutes, 20,000 examples for each fuzzer, failing disks, budgets, an hour of virtual time (over an hour)
+	$(BIN)/python -m pytest -m slow
+	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest tests/parse/test_strange.py
+	@missed=0; for name in tests.scenarios.disk tests.scenarios.budget bench.soak; do \
+		$(BIN)/python -m $$name || missed=1; \
+	done; exit $$missed
+
 bench: $(READY) ## measure speed and cost beside a bare client and the openai package (docs/benchmarks.md)
 	$(BIN)/python -m bench.speed
 
 bench-quick: $(READY) ## the same in a minute: a look whether something got slower
 	$(BIN)/python -m bench.speed --quick
 
-bench-engine: $(READY) ## measure limits, crashes, faults, budgets and disks, one after another (half an hour)
-	@missed=0; for name in limits crash faults budget disk; do \
+bench-engine: $(READY) ## measure limits, crashes and faults, one after another (twenty minutes)
+	@missed=0; for name in limits crash faults; do \
 		$(BIN)/python -m bench.$$name || missed=1; \
 	done; exit $$missed
 
@@ -54,8 +62,5 @@ bench-peers: $(READY) ## install the peers under .bench (4 GB) and measure them 
 bench-million: $(READY) ## a million rows from end to end: does the last tenth cost what the first did (a quarter of an hour)
 	$(BIN)/python -m bench.million
 
-soak: $(READY) ## an hour of virtual time, then ten real minutes: does anything grow or stay
-	$(BIN)/python -m bench.soak
-
 clean: ## remove everything that make made
-	rm -rf $(VENV) .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build examples/*/out
+	rm -rf $(VENV) .bench .compat .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build examples/*/out

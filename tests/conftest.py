@@ -9,8 +9,11 @@ from hypothesis import settings
 
 # In CI the same examples every time, and no test that fails because the machine is slow; elsewhere new ones each time.
 settings.register_profile("ci", derandomize=True, deadline=None)
+settings.register_profile("soak", max_examples=20_000, deadline=None)
 if os.environ.get("CI"):
     settings.load_profile("ci")
+if "HYPOTHESIS_PROFILE" in os.environ:
+    settings.load_profile(os.environ["HYPOTHESIS_PROFILE"])
 
 
 @pytest.fixture

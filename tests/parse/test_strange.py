@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from synthgen.job import FieldSpec
@@ -139,7 +139,6 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=300)
 @given(
     value=JSON,
     depth=st.integers(0, 300),

@@ -1,0 +1,32 @@
+"""How many connections this process may have open: the soft limit is raised to what a run needs, as far as it goes."""
+
+from __future__ import annotations
+
+import contextlib
+
+# The journal with its log and shared memory, the lock, data files, a model's files, the event loop, standard streams and
+# a few sockets that are just closing; counted at 31 in a run of three stages (2026-12-01).
+OWN_FILES = 64
+
+
+def allow_connections(wanted: int) -> int:
+    """Make room for so many connections at once.
+
+    Args:
+        wanted: Connections at most.
+
+    Returns:
+        How many there may be: `wanted`, or fewer where the system's hard limit is lower, and at least 1.
+    """
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return wanted
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = wanted + OWN_FILES
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        most = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        with contextlib.suppress(ValueError, OSError):  # macOS refuses more than kern.maxfilesperproc
+            resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
+        soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return wanted if soft == resource.RLIM_INFINITY else max(1, min(wanted, soft - OWN_FILES))
