@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Iterator
-
 import pytest
 
 from synthgen.engine.asking import open_files
@@ -12,7 +10,7 @@ from synthgen.engine.asking.open_files import OWN_FILES, allow_connections
 
 
 @pytest.fixture
-def limits(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+def limits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Soft and hard limit of a system that is not this one."""
     held = [256, 1000]
 
@@ -23,7 +21,7 @@ def limits(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
 
     monkeypatch.setattr(resource, "getrlimit", lambda _: tuple(held))
     monkeypatch.setattr(resource, "setrlimit", set_limit)
-    yield held
+    return held
 
 
 def test_the_soft_limit_is_raised_as_far_as_it_is_needed(limits: list[int]) -> None:

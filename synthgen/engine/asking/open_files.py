@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 
-# The journal with its log and shared memory, the lock, data files, a model's files, the event loop, standard streams and
-# a few sockets that are just closing; counted at 31 in a run of three stages (2026-12-01).
+# Journals with their logs, the lock, data files, the event loop, standard streams: 32 in a run of five stages
+# (2026-12-01); as many again for a model's files and sockets that are just closing.
 OWN_FILES = 64
 
 
