@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -63,6 +64,9 @@ def main() -> None:
     """Entry point: errors a person can act on become one message and an exit code, without a traceback."""
     # Looking for plugins of pydantic reads the metadata of every installed package: 0.1 s. Set it empty to have them.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # what a terminal cannot show becomes an escape, not an error
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = cli.main(standalone_mode=False)
     except SynthgenError as error:
