@@ -14,7 +14,7 @@ from typing import TypeVar
 import anyio
 
 from synthgen.engine.signal import Signal
-from synthgen.journal import Journal, Write
+from synthgen.journal import WritableJournal, Write
 
 T = TypeVar("T")
 MAX_WRITES_A_COMMIT = 1024
@@ -32,7 +32,7 @@ class JournalWriter:
         on_committed: Called whenever a few callbacks were called, before others have their turn.
     """
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: WritableJournal) -> None:
         self.journal = journal
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._pending: list[tuple[Write, Callable[[], None] | None]] = []

@@ -27,7 +27,7 @@ def as_completion(
 def completion_values(c: Completion) -> tuple[Any, ...]:
     usage = c.usage
     return (
-        c.label, c.ordinal, c.step, c.slot_id, as_storable(c.text), c.finish_reason, usage.input_tokens,
+        c.slot_id, c.label, c.ordinal, c.step, as_storable(c.text), c.finish_reason, usage.input_tokens,
         usage.output_tokens, str(usage.usd), c.model, c.endpoint, c.attempts, c.latency_s, c.answered_at,
         as_json(c.draft),
     )  # fmt: skip

@@ -14,13 +14,13 @@ from synthgen.engine.planning.prepared import PreparedJob
 from synthgen.engine.planning.stage_journals import open_journals, stage_dirs
 from synthgen.errors import JobError
 from synthgen.identity import content_id
-from synthgen.journal import JOURNAL_NAME, Journal, RunLock
+from synthgen.journal import JOURNAL_NAME, RunLock, WritableJournal
 
 Admission = Literal["refuse", "keep"]
 ASKED_BEFORE_KEY = "asked_before"
 
 
-def admit_job(journals: Sequence[Journal], prepared: PreparedJob, run_dir: Path, on_change: Admission) -> bool:
+def admit_job(journals: Sequence[WritableJournal], prepared: PreparedJob, run_dir: Path, on_change: Admission) -> bool:
     """Compare the job with the one the run was started with, and make it the run's; whether the run goes on.
 
     Args:
@@ -43,7 +43,7 @@ def admit_job(journals: Sequence[Journal], prepared: PreparedJob, run_dir: Path,
     return is_resumed
 
 
-def forget_decisions(journals: Sequence[Journal]) -> None:
+def forget_decisions(journals: Sequence[WritableJournal]) -> None:
     """Drop the decisions of every stage. Later stages first: their answers are put aside until the rows that they were
     made from are accepted again, so a crash in between leaves nothing under a wrong row."""
     for journal in reversed(journals[1:]):
@@ -51,7 +51,7 @@ def forget_decisions(journals: Sequence[Journal]) -> None:
     journals[0].forget_decisions()
 
 
-def adopt_job(journals: Sequence[Journal], prepared: PreparedJob, effect: Effect) -> None:
+def adopt_job(journals: Sequence[WritableJournal], prepared: PreparedJob, effect: Effect) -> None:
     """Make a job the run's own, and keep what a later replay needs of it.
 
     Args:
@@ -63,7 +63,7 @@ def adopt_job(journals: Sequence[Journal], prepared: PreparedJob, effect: Effect
         _adopt(journal, stage, effect)
 
 
-def _adopt(journal: Journal, prepared: PreparedJob, effect: Effect) -> None:
+def _adopt(journal: WritableJournal, prepared: PreparedJob, effect: Effect) -> None:
     before = journal.meta()
     facts = {
         "fingerprint": orjson.dumps(prepared.fingerprint()).decode(),

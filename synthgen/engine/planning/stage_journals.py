@@ -13,7 +13,7 @@ from pathlib import Path
 
 from synthgen.engine.events import Event, Observer, Preparing, SlotCommitted, StageProgress
 from synthgen.engine.planning.prepared import PreparedJob
-from synthgen.journal import JOURNAL_NAME, Journal
+from synthgen.journal import JOURNAL_NAME, Journal, WritableJournal
 from synthgen.records import Usage
 
 STAGES_DIR = "stages"
@@ -37,7 +37,7 @@ def _number(path: Path) -> int:
 
 
 @contextlib.contextmanager
-def open_journals(dirs: Sequence[Path]) -> Iterator[list[Journal]]:
+def open_journals(dirs: Sequence[Path]) -> Iterator[list[WritableJournal]]:
     """The journals of a run's stages, for writing; folders are made where they are not there.
 
     Raises:

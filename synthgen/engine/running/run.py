@@ -23,7 +23,7 @@ from synthgen.engine.running.session import Session
 from synthgen.engine.stop import StopKind
 from synthgen.errors import JournalError, SynthgenError
 from synthgen.job import ModelConfig
-from synthgen.journal import Journal, RunLock
+from synthgen.journal import Journal, RunLock, WritableJournal
 from synthgen.providers.protocol import Provider
 from synthgen.records import Usage
 
@@ -137,7 +137,7 @@ async def run_job(
         return result
 
 
-def _end_session(journal: Journal, session: Session | None, status: str, reason: str, elapsed_s: float) -> None:
+def _end_session(journal: WritableJournal, session: Session | None, status: str, reason: str, elapsed_s: float) -> None:
     """Close the session's record, unless calls were broken off: then the next session books them as a loss."""
     if session is None or session.has_drained:
         journal.end_session(status, reason, elapsed_s, time.time())

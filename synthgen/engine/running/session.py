@@ -34,7 +34,7 @@ from synthgen.engine.running.stage_runner import StageRunner
 from synthgen.engine.signal import Signal
 from synthgen.engine.stop import Stop, StopKind
 from synthgen.job import Job, ModelConfig
-from synthgen.journal import Journal
+from synthgen.journal import Journal, WritableJournal
 from synthgen.providers.protocol import Provider
 from synthgen.records import Spend
 
@@ -63,7 +63,7 @@ class Session:
         self,
         prepared: PreparedJob,
         providers: Sequence[Sequence[Provider]] | None,
-        journals: Sequence[Journal],
+        journals: Sequence[WritableJournal],
         row_judges: Sequence[RowJudge],
         observe: Observer,
         *,
@@ -101,7 +101,7 @@ class Session:
         """Whether all it sent is accounted for in the journal; False where it was broken off."""
         return self._dispatcher is None or self._is_drained
 
-    def _make_runners(self, journals: Sequence[Journal], row_judges: Sequence[RowJudge]) -> list[StageRunner]:
+    def _make_runners(self, journals: Sequence[WritableJournal], row_judges: Sequence[RowJudge]) -> list[StageRunner]:
         runners: list[StageRunner] = []
         for prepared, journal, row_judge in zip(self._prepared.stages, journals, row_judges, strict=True):
             sources = Sources(prepared.targets, copies=prepared.stage.copies) if runners else None

@@ -33,7 +33,7 @@ from synthgen.engine.signal import Signal
 from synthgen.engine.stop import Stop
 from synthgen.engine.writer import JournalWriter
 from synthgen.errors import JobError
-from synthgen.journal import Journal, vector_digests
+from synthgen.journal import WritableJournal, vector_digests
 from synthgen.records import Candidate, Completion, Slot, Source
 
 RELOAD_BATCH = 64
@@ -59,7 +59,7 @@ class StageRunner:
     def __init__(
         self,
         prepared: PreparedJob,
-        journal: Journal,
+        journal: WritableJournal,
         row_judge: RowJudge,
         *,
         window: int,
