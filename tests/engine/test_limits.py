@@ -255,7 +255,7 @@ def test_places_are_free_together_only_where_no_rate_is_known() -> None:
     async def free(config: LimitsConfig) -> int:
         limits = EndpointLimits(config, default_concurrency=8, may_adapt=False)
         await limits.admit()
-        return limits.free_places
+        return limits.free_slots
 
     assert run_virtually(partial(free, LimitsConfig())) == 7
     assert run_virtually(partial(free, LimitsConfig(max_concurrency=3))) == 2

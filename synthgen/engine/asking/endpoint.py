@@ -108,7 +108,7 @@ class Endpoint:
         except Exception as error:  # the translation table: the provider says what its own errors mean
             return self.provider.classify(error)
 
-    def most(self, request: Request) -> Spend:
+    def max_spend(self, request: Request) -> Spend:
         """What a request costs at most: a token holds at least a byte, or what it held at least so far (less than one
         where the far side adds a prompt of its own); the answer is bounded by `max_tokens`, which a budget of tokens or
         money requires."""

@@ -203,7 +203,7 @@ class EndpointLimits:
         return is_open and is_in_time and self._in_flight < adaptive.concurrency and has_rate
 
     @property
-    def free_places(self) -> int:
+    def free_slots(self) -> int:
         """Requests that could be sent at once; 0 where a rate says when the next one may go."""
         adaptive = self._adaptive
         has_rate = self._requests.per_min or self._tokens.per_min or adaptive.requests_per_s

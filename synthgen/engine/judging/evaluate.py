@@ -70,7 +70,7 @@ class EvaluatedSlot(NamedTuple):
 
 
 @dataclass(slots=True, eq=False)
-class _Open:
+class OpenItem:
     """An item while it is judged."""
 
     candidate: Candidate
@@ -81,9 +81,26 @@ class _Open:
         return Judged(self.candidate, self.rejection, results=self.results)
 
 
+class ParsedAnswers(NamedTuple):
+    """Answers whose items are rows that no check has seen.
+
+    Attributes:
+        slots: Of the answers.
+        items: Of each answer.
+        complaints: Where none of an answer's items is usable: what to tell the model when asking again.
+    """
+
+    slots: Sequence[Slot]
+    items: Sequence[Sequence[OpenItem]]
+    complaints: Sequence[str | None]
+
+
 @dataclass(frozen=True, slots=True)
 class RowJudge:
-    """Parses an answer, makes rows of it as the stage's kind says, and runs the checks that need nothing but the row.
+    """Parses answers, makes rows of them as the stage's kind says, and runs the checks that need nothing but the row.
+
+    Many answers at once, one step after the other over all of them: a third quicker than one answer after the other,
+    since the code and tables of a step stay in the processor's caches meanwhile.
 
     Attributes:
         kind: Of the stage.
@@ -107,20 +124,24 @@ class RowJudge:
 
     def judge(self, slot: Slot, completion: Completion) -> tuple[EvaluatedSlot, str | None]:
         """The answer's items and, where none is usable, what to tell the model when asking again."""
-        return self.judge_each([(slot, completion)])[0]
+        return self.check_each(self.parse_each([(slot, completion)]))[0]
 
-    def judge_each(self, answers: Sequence[tuple[Slot, Completion]]) -> list[tuple[EvaluatedSlot, str | None]]:
-        """As `judge`, for many at once, one step after the other over all of them: a third quicker, since the code and
-        tables of a step stay in the processor's caches meanwhile."""
+    def parse_each(self, answers: Sequence[tuple[Slot, Completion]]) -> ParsedAnswers:
+        """Make rows of the items of answers."""
         parsed = [self._parse(slot, completion) for slot, completion in answers]
-        opened = [
+        slots = [slot for slot, _ in answers]
+        items = [
             [self._open(slot, number, item) for number, item in enumerate(answer.items)]
-            for (slot, _), answer in zip(answers, parsed, strict=True)
+            for slot, answer in zip(slots, parsed, strict=True)
         ]
-        self._check([item for items in opened for item in items])
+        return ParsedAnswers(slots, items, [answer.complaint for answer in parsed])
+
+    def check_each(self, answers: ParsedAnswers) -> list[tuple[EvaluatedSlot, str | None]]:
+        """Run the row checks; as `judge`, for each answer."""
+        self._check([item for items in answers.items for item in items])
         return [
-            (EvaluatedSlot(slot, tuple([item.closed() for item in items])), answer.complaint)
-            for (slot, _), answer, items in zip(answers, parsed, opened, strict=True)
+            (EvaluatedSlot(slot, tuple([item.closed() for item in items])), complaint)
+            for slot, items, complaint in zip(*answers, strict=True)
         ]
 
     def warm_up(self) -> None:
@@ -141,7 +162,7 @@ class RowJudge:
             needs_text=self.kind in ("generate", "transform"),
         )
 
-    def _open(self, slot: Slot, number: int, item: ParsedItem) -> _Open:
+    def _open(self, slot: Slot, number: int, item: ParsedItem) -> OpenItem:
         source = slot.draft.source
         if source is None or item.rejection is not None:
             fields = item.fields
@@ -158,9 +179,9 @@ class RowJudge:
         if rejection is None and self.rewriting:
             candidate, changed = rewrite_row(self.rewriting, candidate)
             results = {**results, **changed}
-        return _Open(candidate, rejection, results)
+        return OpenItem(candidate, rejection, results)
 
-    def _check(self, items: Sequence[_Open]) -> None:
+    def _check(self, items: Sequence[OpenItem]) -> None:
         """Each check over all items that none before it objected to."""
         alive = [item for item in items if item.rejection is None]
         for check in self.checks:

@@ -117,7 +117,7 @@ async def replay_run(run_dir: Path, *, settings: Sequence[str], observe: Observe
 def _unjudged(runner: StageRunner) -> int:
     """Answers of a stage that wait for a slot before them, or for a row that was not accepted."""
     accounts = [account for account in runner.demand.classes.values() if account.is_open]
-    waiting = [runner.journal.undecided(account.label, since=account.committed)[0] for account in accounts]
+    waiting = [runner.writer.journal.undecided(account.label, since=account.committed)[0] for account in accounts]
     return sum(len(found) for found in waiting)
 
 
