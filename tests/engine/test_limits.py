@@ -232,7 +232,7 @@ def test_whatever_happens_the_bounds_stay_sane(story: list[tuple[str, float]], c
     limit, now, out = AdaptiveLimit(ceiling), 0.0, deque[Ticket]()
     for what, step_s in story:
         now += step_s / 10
-        limit.used(places_s=step_s / 20, rate_s=step_s / 20)
+        limit.used(slots_s=step_s / 20, rate_s=step_s / 20)
         if limit.closed_s(now) == 0 and len(out) < limit.concurrency:
             out.append(limit.sent(now, len(out) + 1))
         if out:

@@ -119,7 +119,7 @@ class EndpointLimits:
             await self._freed.wait(timeout_s=None if closed_s == float("inf") else closed_s)
         elif self._in_flight >= adaptive.concurrency:
             await self._freed.wait()
-            adaptive.used(places_s=self._clock() - now)
+            adaptive.used(slots_s=self._clock() - now)
         elif self._next_at > now:
             await self._freed.wait(timeout_s=self._next_at - now)
             adaptive.used(rate_s=self._clock() - now)
