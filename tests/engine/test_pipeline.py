@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -114,3 +116,23 @@ def test_steps_that_wait_for_nothing_follow_at_once() -> None:
     assert [step.name for step in parts["parsed"]] == ["parsed", "checked"]
     assert [step.name for step in parts["deduplicated"]] == ["deduplicated", "committed"]
     assert [step.name for step in parts["passed on"]] == ["passed on"]
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "pipeline.md").read_text()
+PACKAGE = Path(pipeline.__file__).parents[1]
+
+
+@pytest.mark.parametrize("place", sorted(set(re.findall(r"`([\w/]+\.py: \w+)`", PAGE))))
+def test_the_page_names_what_exists(place: str) -> None:
+    """Each file and function that `docs/pipeline.md` names is there."""
+    path, _, name = place.partition(": ")
+    tree = ast.parse((PACKAGE / path).read_text())
+    defined = {n.name for n in ast.walk(tree) if isinstance(n, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)}
+    assigned = {t.id for n in tree.body if isinstance(n, ast.Assign) for t in n.targets if isinstance(t, ast.Name)}
+    assert name in defined | assigned
+
+
+def test_the_page_shows_the_steps() -> None:
+    """The table of `docs/pipeline.md` has each step, in order, with the function that does it."""
+    rows = re.findall(r"^\| ([\w ]+) \| `engine/pipeline\.py: (\w+)`", PAGE, re.MULTILINE)
+    assert rows == [(step.name, step.work.__name__) for step in STEPS]
