@@ -105,8 +105,8 @@ def _facts(status: _Status, journals: Sequence[Journal]) -> dict[str, Any]:
         "requests": status.answers,
         "rejected": status.rejections,
         "failed": status.failed,
-        "usage": _tokens(status.usage),
-        "losses": {"requests": lost, **_tokens(lost_usage)},
+        "usage": status.usage.as_json(),
+        "losses": {"requests": lost, **lost_usage.as_json()},
         **({"stages": [_stage(journal) for journal in journals]} if len(journals) > 1 else {}),
         "label_check": orjson.loads(meta["label_check"]) if "label_check" in meta else None,
         "sessions": [
@@ -130,7 +130,7 @@ def _lines(status: _Status, journals: Sequence[Journal], folder: str, rejected: 
     yield f"{status.meta.get('name', folder)}: {status.word}{process}"
     yield from status_lines(status.accepted, status.targets, status.rejections, status.failed)
     usage = status.usage
-    yield f"answers   {status.answers:,} bought, {usage.input_tokens:,} + {usage.output_tokens:,} tokens"
+    yield f"answers   {status.answers:,} paid for, {usage.input_tokens:,} + {usage.output_tokens:,} tokens"
     for stage in map(_stage, journals) if len(journals) > 1 else ():
         rows = f"{stage['requests']:,} answers, {sum(stage['accepted'].values()):,} rows accepted"
         yield f"stage     {stage['name']}: {rows}, {sum(stage['rejected'].values()):,} rejected"
@@ -142,10 +142,6 @@ def _lines(status: _Status, journals: Sequence[Journal], folder: str, rejected: 
         yield "\nrejected:"
         items = chain.from_iterable(journal.rows(accepted=False) for journal in reversed(journals))
         yield from rejection_lines(items, count=rejected)
-
-
-def _tokens(usage: Usage) -> dict[str, Any]:
-    return {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens, "usd": float(usage.usd)}
 
 
 def _stage(journal: Journal) -> dict[str, Any]:

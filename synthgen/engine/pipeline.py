@@ -22,7 +22,6 @@ from synthgen.engine.judging.encoding_meter import EncodingMeter
 from synthgen.engine.judging.evaluate import EvaluatedSlot, ParsedAnswers, PoolJudge, RowJudge
 from synthgen.engine.planning.demand import Demand
 from synthgen.engine.planning.prepared import PreparedJob
-from synthgen.engine.signal import Signal
 from synthgen.engine.stop import Stop
 from synthgen.engine.writer import Durable, JournalWriter
 from synthgen.journal import CommittedSlot, vector_digests
@@ -51,7 +50,6 @@ class Pipeline:
         dispatcher: Settles calls and asks again; None where nothing is asked: what the journal holds is judged.
         following: Works on what is accepted; None for the last stage.
         stop: Looked at before anything is asked again.
-        changed: Notified whenever there is something to judge or to ask.
         observe: Told of rows and slots.
 
     Attributes:
@@ -68,12 +66,12 @@ class Pipeline:
         dispatcher: Dispatcher | None,
         following: Receiver | None,
         stop: Stop,
-        changed: Signal,
         observe: Observer,
     ) -> None:
-        self._demand, self._row_judge, self._writer, self._dispatcher = demand, row_judge, writer, dispatcher
+        self.prepared, self.demand, self.writer = prepared, demand, writer
+        self._row_judge, self._dispatcher = row_judge, dispatcher
         self._max_reprompts, self._order = prepared.job.retry.max_reasks, prepared.order
-        self._following, self._stop, self._changed = following, stop, changed
+        self._following, self._stop = following, stop
         self._committer = Committer(demand=demand, writer=writer, observe=observe, passes_on=following is not None)
         self.meter = EncodingMeter(writer, observe)
         self._pools: PoolJudge
@@ -99,9 +97,9 @@ class Pipeline:
     def add(self, evaluated: EvaluatedSlot) -> None:
         """Have a slot judged further: one whose rows were checked, or one that failed permanently."""
         slot = evaluated.slot
-        self._demand.classes[slot.label].note_evaluated(slot.ordinal, evaluated.survivors)
+        self.demand.classes[slot.label].note_evaluated(slot.ordinal, evaluated.survivors)
         heapq.heappush(self._evaluated, (self._order.place(slot.label, slot.ordinal), evaluated))
-        self._changed.notify()
+        self._stop.changed.notify()
 
     @property
     def waiting(self) -> int:
@@ -124,10 +122,10 @@ class Pipeline:
         while True:
             batch = [heapq.heappop(self._evaluated)[1] for _ in range(min(max_batch, len(self._evaluated)))]
             if not batch:
-                await self._changed.wait()
+                await self._stop.changed.wait()
                 continue
-            await self._run("encoded", [e for e in batch if self._demand.classes[e.slot.label].is_open])
-            self._changed.notify()
+            await self._run("encoded", [e for e in batch if self.demand.classes[e.slot.label].is_open])
+            self._stop.changed.notify()
 
     def close_exhausted(self) -> None:
         """Let the classes stall for which the stage before brings no more rows."""
@@ -169,7 +167,7 @@ class Pipeline:
         answers, parsed = batch
         for (work, completion), (evaluated, complaint) in zip(answers, self._row_judge.check_each(parsed), strict=True):
             slot = evaluated.slot
-            account = self._demand.classes[slot.label]
+            account = self.demand.classes[slot.label]
             account.note_read(slot.ordinal)
             if complaint is None or not slot.request.prompt.messages or completion.step >= self._max_reprompts:
                 self.add(evaluated)
@@ -177,17 +175,17 @@ class Pipeline:
                 self._dispatcher.queue.reprompt(work, completion.text, complaint)
             else:  # judged as it is, it would stand where an undisturbed run has the answer to the next prompt
                 account.note_withdrawn(slot.ordinal)
-                self._changed.notify()
+                self._stop.changed.notify()
 
     async def encode(self, slots: Sequence[EvaluatedSlot]) -> None:
         """Encode the rows that passed, and compare them with the real rows; then they wait for their turn."""
         passed = [evaluated for evaluated in slots if evaluated.survivors]
         judged = iter(await self.meter.judge(self._pools, passed, await self._kept_vectors(passed), self._thread))
         for entry in self._pools.likeness.take_new() if self._pools.likeness is not None else ():
-            self._writer.queue(entry)
+            self.writer.queue(entry)
         for evaluated in slots:
             final = next(judged) if evaluated.survivors else evaluated
-            account = self._demand.classes[evaluated.slot.label]
+            account = self.demand.classes[evaluated.slot.label]
             if evaluated.slot.ordinal in account.waiting:
                 account.note_evaluated(evaluated.slot.ordinal, final.survivors)
             self._committer.add(final)
@@ -199,7 +197,7 @@ class Pipeline:
             return {}
         encoded = [evaluated.surviving_texts for evaluated in self._pools.judge_texts_each(slots)]
         digests = [digest for texts in encoded for digest in vector_digests(texts)]
-        return await self._writer.call(lambda: self._writer.journal.row_vectors(encoder.identity, digests))
+        return await self.writer.call(lambda: self.writer.journal.row_vectors(encoder.identity, digests))
 
     def deduplicate(self, turn: Turn) -> Decided:
         """Decide on the rows of a slot whose turn has come, by everything accepted before it."""

@@ -20,7 +20,6 @@ from synthgen.engine.asking.spending import Spending
 from synthgen.engine.asking.work import Call
 from synthgen.engine.clock import loop_clock
 from synthgen.engine.events import Observer
-from synthgen.engine.signal import Signal
 from synthgen.engine.stop import Stop
 from synthgen.engine.writer import JournalWriter
 from synthgen.errors import JobError
@@ -36,7 +35,6 @@ class Dispatcher:
         budget: What may be spent.
         writer: Where leases and limits become durable.
         stop: Set when the run cannot go on; looked at before anything is sent.
-        changed: Notified whenever anything that others wait for has changed.
         observe: Told of every call.
 
     Attributes:
@@ -52,19 +50,17 @@ class Dispatcher:
         budget: Budget,
         writer: JournalWriter,
         stop: Stop,
-        changed: Signal,
         observe: Observer,
     ) -> None:
-        self._endpoints, self._stop, self._changed = endpoints, stop, changed
-        self.queue = WorkQueue(endpoints, stop, changed)
-        self._spending = Spending(budget, writer, stop, changed, observe)
+        self._endpoints, self._stop = endpoints, stop
+        self.queue = WorkQueue(endpoints, stop)
+        self._spending = Spending(budget, writer, stop, observe)
         self.outcomes = Outcomes(
             queue=self.queue,
             spending=self._spending,
             retry=retry,
             writer=writer,
             stop=stop,
-            changed=changed,
             observe=observe,
         )
         self._clock = loop_clock()
@@ -107,7 +103,7 @@ class Dispatcher:
             self.outcomes.in_flight += 1
             endpoint.sent += 1
             if len(self._endpoints) > 1:
-                self._changed.notify()  # others may have waited for this one to take its share
+                self._stop.changed.notify()  # others may have waited for this one to take its share
             self._hand_over(Call(endpoint, work, max_spend, likely_tokens, limits.sent()), calls)
 
     def _hand_over(self, call: Call, calls: TaskGroup) -> None:

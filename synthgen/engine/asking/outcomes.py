@@ -16,7 +16,6 @@ from synthgen.engine.asking.spending import Spending
 from synthgen.engine.asking.work import Call, Work
 from synthgen.engine.clock import loop_clock
 from synthgen.engine.events import EndpointPaused, LimitChanged, Observer, RequestSettled
-from synthgen.engine.signal import Signal
 from synthgen.engine.stop import Stop, StopKind
 from synthgen.engine.writer import JournalWriter
 from synthgen.journal import FailedSlot, Loss
@@ -36,7 +35,6 @@ class Outcomes:
         retry: When to ask again.
         writer: Where changed limits become durable.
         stop: Set where no endpoint of a group is left.
-        changed: Notified whenever a concurrency slot is freed.
         observe: Told of every call.
 
     Attributes:
@@ -51,11 +49,10 @@ class Outcomes:
         retry: RetryPolicy,
         writer: JournalWriter,
         stop: Stop,
-        changed: Signal,
         observe: Observer,
     ) -> None:
         self._queue, self._spending, self._retry, self._writer = queue, spending, retry, writer
-        self._stop, self._changed, self._observe = stop, changed, observe
+        self._stop, self._observe = stop, observe
         self._clock = loop_clock()
         self._latencies: deque[float] = deque(maxlen=LATENCIES_KEPT)
         self.in_flight = 0
@@ -161,7 +158,7 @@ class Outcomes:
         endpoint.limits.release()
         self.in_flight -= 1
         self._report_limits(endpoint)
-        self._changed.notify()
+        self._stop.changed.notify()
 
     def _attribute(
         self, endpoint: Endpoint, work: Work, failure: Failure, decision: RetryDecision, now: float

@@ -14,7 +14,6 @@ from synthgen.engine.asking.endpoint import Endpoint
 from synthgen.engine.asking.retry import Tries
 from synthgen.engine.asking.work import AskedStage, Work
 from synthgen.engine.clock import loop_clock
-from synthgen.engine.signal import Signal
 from synthgen.engine.stop import Stop
 from synthgen.records import Message
 
@@ -28,11 +27,10 @@ class WorkQueue:
     Args:
         endpoints: Where to ask.
         stop: Ends the waiting for work.
-        changed: Notified where there is more to ask; waited on where there is nothing.
     """
 
-    def __init__(self, endpoints: Sequence[Endpoint], stop: Stop, changed: Signal) -> None:
-        self._endpoints, self._stop, self._changed = endpoints, stop, changed
+    def __init__(self, endpoints: Sequence[Endpoint], stop: Stop) -> None:
+        self._endpoints, self._stop = endpoints, stop
         self._clock = loop_clock()
         self._stages: list[AskedStage] = []
         groups = 1 + max(e.group for e in endpoints)
@@ -49,13 +47,13 @@ class WorkQueue:
         """Ask for one more stage. What was begun is finished first: later stages come before earlier ones."""
         self._stages.append(stage)
         self._stages.sort(key=lambda entry: -entry.number)
-        self._changed.notify()
+        self._stop.changed.notify()
 
     def push(self, work: Work, *, group: int, at: float) -> None:
         """Have something asked again, by an endpoint of `group`, not before `at` by the engine's clock."""
         self._sequence += 1
         heapq.heappush(self._again[group], (at, self._sequence, work))
-        self._changed.notify()
+        self._stop.changed.notify()
 
     def reprompt(self, work: Work, answer: str, complaint: str) -> None:
         """Ask a slot again, showing the model its own answer and what was wrong with it."""
@@ -91,7 +89,7 @@ class WorkQueue:
                 if not work.stage.is_open(work.slot.label):
                     continue  # its class was met or stalled while it waited
                 return work
-            await self._changed.wait(timeout_s=self._look_again_s(endpoint, has_to_yield=has_to_yield))
+            await self._stop.changed.wait(timeout_s=self._look_again_s(endpoint, has_to_yield=has_to_yield))
         return None
 
     def _look_again_s(self, endpoint: Endpoint, *, has_to_yield: bool) -> float | None:
@@ -145,4 +143,4 @@ class WorkQueue:
         while len(backlog) < room and (slot := stage.take_slot()) is not None:
             self._backlog[slot.draft.model_index].append(Work(stage, slot, 0, slot.request, Tries(now)))
             if slot.draft.model_index != group:
-                self._changed.notify()
+                self._stop.changed.notify()

@@ -7,7 +7,6 @@ import anyio
 from synthgen.engine.asking.budget import Budget
 from synthgen.engine.clock import loop_clock
 from synthgen.engine.events import BudgetState, Observer
-from synthgen.engine.signal import Signal
 from synthgen.engine.stop import Stop, StopKind
 from synthgen.engine.writer import JournalWriter
 from synthgen.journal import Lease
@@ -23,13 +22,12 @@ class Spending:
         budget: What may be spent.
         writer: Where leases become durable.
         stop: Set where the budget is spent.
-        changed: Waited on for reservations to be settled.
         observe: Told how much is spent.
     """
 
-    def __init__(self, budget: Budget, writer: JournalWriter, stop: Stop, changed: Signal, observe: Observer) -> None:
+    def __init__(self, budget: Budget, writer: JournalWriter, stop: Stop, observe: Observer) -> None:
         self.is_bounded = budget.is_bounded
-        self._budget, self._writer, self._stop, self._changed, self._observe = budget, writer, stop, changed, observe
+        self._budget, self._writer, self._stop, self._observe = budget, writer, stop, observe
         self._clock = loop_clock()
         self._reported_at = float("-inf")
         self._leasing = anyio.Lock(fast_acquire=True)
@@ -44,7 +42,7 @@ class Spending:
             if not self._budget.has_reservations:
                 self._stop.set(StopKind.BUDGET, f"the budget is spent: {bound}")
                 return False
-            await self._changed.wait()
+            await self._stop.changed.wait()
         return False
 
     async def _renew_lease(self) -> None:

@@ -13,22 +13,17 @@ from synthgen.records import Failure, Request, Slot, Spend
 
 
 class AskedStage(Protocol):
-    """A stage, as far as asking is concerned."""
+    """A stage, as far as asking is concerned.
 
-    @property
-    def number(self) -> int:
-        """Its place among the stages."""
-        ...
+    Attributes:
+        number: Its place among the stages.
+        groups: Groups of endpoints that answer it.
+        writer: Where its answers become durable.
+    """
 
-    @property
-    def groups(self) -> frozenset[int]:
-        """Groups of endpoints that answer it."""
-        ...
-
-    @property
-    def writer(self) -> JournalWriter:
-        """Where its answers become durable."""
-        ...
+    number: int
+    groups: frozenset[int]
+    writer: JournalWriter
 
     def take_slot(self) -> Slot | None:
         """The next slot worth asking, now counted as on its way; None where enough is.

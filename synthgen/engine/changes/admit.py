@@ -124,6 +124,6 @@ def refused(preview: Preview, run_dir: Path, *, why: str = "nothing was changed"
     listed = "\n".join(f"  {line}" for line in preview.lines())
     return JobError(
         f"{run_dir}: this run was started with another job; {why}\n{listed}",
-        hint="--on-change keep: keep its answers and ask what is missing the new way (nothing is bought twice); "
+        hint="--on-change keep: keep its answers and ask what is missing the new way (nothing is paid for twice); "
         "or choose a new folder with --out",
     )

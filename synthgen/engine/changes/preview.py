@@ -50,9 +50,8 @@ class Outlook:
         return {
             "rows": self.missing,
             "requests": self.requests,
-            "input_tokens": self.usage.input_tokens,
-            "output_tokens": self.usage.output_tokens,
-            "usd": float(self.usage.usd) if self.has_price else None,
+            **self.usage.as_json(),
+            **({} if self.has_price else {"usd": None}),
         }
 
     def lines(self) -> Iterator[str]:

@@ -12,10 +12,8 @@ from synthgen.engine.asking.work import Work
 from synthgen.engine.clock import loop_time
 from synthgen.engine.judging.evaluate import EvaluatedSlot
 from synthgen.engine.pipeline import Pipeline
-from synthgen.engine.planning.demand import Demand
-from synthgen.engine.planning.prepared import PreparedJob, SlotMaker
+from synthgen.engine.planning.prepared import SlotMaker
 from synthgen.engine.planning.sources import Sources
-from synthgen.engine.signal import Signal
 from synthgen.engine.stop import Stop
 from synthgen.engine.writer import JournalWriter
 from synthgen.errors import JobError
@@ -24,33 +22,25 @@ from synthgen.records import Completion, Slot, Source
 RELOAD_BATCH = 64
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class OpenStage:
-    """A stage whose slots can be made: what asking knows of it."""
+    """A stage whose slots can be made: an `AskedStage`."""
 
-    prepared: PreparedJob
-    demand: Demand
-    slots: SlotMaker
-    writer: JournalWriter
     pipeline: Pipeline
-
-    @property
-    def number(self) -> int:
-        return self.prepared.number
-
-    @property
-    def groups(self) -> frozenset[int]:
-        return self.prepared.served_by
+    slots: SlotMaker
+    number: int
+    groups: frozenset[int]
+    writer: JournalWriter
 
     def take_slot(self) -> Slot | None:
-        taken = self.demand.take()
+        taken = self.pipeline.demand.take()
         return None if taken is None else self.slots.make(*taken)
 
     def is_open(self, label: str) -> bool:
-        return self.demand.classes[label].is_open
+        return self.pipeline.demand.classes[label].is_open
 
     def note_uncertain(self, slot: Slot) -> None:
-        self.demand.classes[slot.label].note_uncertain(slot.ordinal)
+        self.pipeline.demand.classes[slot.label].note_uncertain(slot.ordinal)
 
     def fail(self, slot: Slot) -> None:
         self.pipeline.add(EvaluatedSlot(slot, (), is_failed=True))
@@ -60,39 +50,24 @@ class EarlierAnswers:
     """Has them judged without a request, but for the next prompt to an unusable one.
 
     Args:
-        prepared: The stage.
-        demand: The classes' accounts; slots found in the journal are accounted for at once.
-        writer: Of the stage's journal.
-        pipeline: Judges.
+        pipeline: Of the stage; slots found in the journal are accounted for at once.
         sources: The rows that a later stage works on; None for a first stage.
         window: Slots that may wait in the pipeline.
         stop: Looked at while waiting.
-        changed: Notified where there is more to ask or to judge.
     """
 
-    def __init__(
-        self,
-        prepared: PreparedJob,
-        demand: Demand,
-        writer: JournalWriter,
-        pipeline: Pipeline,
-        *,
-        sources: Sources | None,
-        window: int,
-        stop: Stop,
-        changed: Signal,
-    ) -> None:
-        self._prepared, self._demand, self._writer, self._pipeline = prepared, demand, writer, pipeline
-        self._sources, self._window, self._stop, self._changed = sources, window, stop, changed
+    def __init__(self, pipeline: Pipeline, sources: Sources | None, window: int, stop: Stop) -> None:
+        self._pipeline, self._sources, self._window, self._stop = pipeline, sources, window, stop
+        prepared, self._demand, self._writer = pipeline.prepared, pipeline.demand, pipeline.writer
         self._train_rows = {row.id: row for row in prepared.train.rows}
-        self._parked = writer.journal.parked() if sources is not None else {}
+        self._parked = self._writer.journal.parked() if sources is not None else {}
         self._incoming: deque[Source] = deque()
         self._stored = self._find()
 
     def _find(self) -> list[tuple[int, str, int, bool]]:
         """Slots that have an answer or a final failure but no decision: place, class, ordinal, is failed."""
         found: list[tuple[int, str, int, bool]] = []
-        order = self._prepared.order
+        order = self._pipeline.prepared.order
         for label, account in self._demand.classes.items():
             answered, failed = self._writer.journal.undecided(label, since=account.committed)
             fates = {**dict.fromkeys(answered, False), **dict.fromkeys(failed, True)}
@@ -114,7 +89,7 @@ class EarlierAnswers:
         else:
             for source in rows:
                 self._add(self._sources, source)
-        self._changed.notify()
+        self._stop.changed.notify()
 
     async def judge(self, stage: OpenStage) -> None:
         """Judge what earlier sessions left, then take in rows as they come; for ever in a later stage."""
@@ -124,7 +99,7 @@ class EarlierAnswers:
         await self._reload(stage)
         while sources is not None:
             await self._take_in(stage, sources)
-            await self._changed.wait()
+            await self._stop.changed.wait()
 
     def _add(self, sources: Sources, source: Source) -> None:
         sources.add(source)
@@ -140,7 +115,7 @@ class EarlierAnswers:
             for ordinal in taken:
                 completions = await self._writer.call(partial(self._writer.journal.completions, source.label, ordinal))
                 self._judge_one(stage, source.label, ordinal, completions)
-            self._changed.notify()
+            self._stop.changed.notify()
 
     async def _take_back(self, source: Source, first: int, copy: int) -> bool:
         place = self._parked.pop((source.label, source.id, copy), None)
@@ -155,7 +130,7 @@ class EarlierAnswers:
         for start in range(0, len(self._stored), RELOAD_BATCH):
             batch = [s for s in self._stored[start : start + RELOAD_BATCH] if stage.is_open(s[1])]
             while self._pipeline.waiting > self._window and not self._stop.is_set:
-                await self._changed.wait()
+                await self._stop.changed.wait()
             slots = [(label, ordinal) for _, label, ordinal, _ in batch]
             answers = await self._writer.call(partial(self._read, slots))
             for (_, label, ordinal, is_failed), completions in zip(batch, answers, strict=True):
@@ -177,7 +152,7 @@ class EarlierAnswers:
             return True
         last = completions[-1]
         if slot.id != last.slot_id:  # asked before the job changed: with its old id, seeds and attributes
-            draft = self._prepared.draft_as_asked(slot.draft, last.draft, self._train_rows)
+            draft = self._pipeline.prepared.draft_as_asked(slot.draft, last.draft, self._train_rows)
             slot = slot._replace(id=last.slot_id, draft=draft)
         self._pipeline.judge([(Work(stage, slot, last.step, slot.request, Tries(loop_time())), last)])
         return True

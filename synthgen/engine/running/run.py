@@ -76,11 +76,7 @@ class RunResult:
             "requests": self.requests,
             "rejected": dict(self.rejected),
             "failed": self.failed,
-            "usage": {
-                "input_tokens": self.usage.input_tokens,
-                "output_tokens": self.usage.output_tokens,
-                "usd": float(self.usage.usd),
-            },
+            "usage": self.usage.as_json(),
             "elapsed_s": round(self.elapsed_s, 3),
             **({"outlook": self.outlook.as_json()} if self.outlook else {}),
         }

@@ -32,7 +32,6 @@ from synthgen.engine.planning.prepared import PreparedJob
 from synthgen.engine.planning.sources import Sources, load_sources
 from synthgen.engine.planning.stage_journals import stage_observer
 from synthgen.engine.running.stage_runner import StageRunner
-from synthgen.engine.signal import Signal
 from synthgen.engine.stop import Stop, StopKind
 from synthgen.engine.writer import JournalWriter
 from synthgen.job import Job, ModelConfig
@@ -75,14 +74,13 @@ class Session:
         self._prepared, self._is_offline = prepared, providers is None
         self._asked = [] if providers is None else _asked(prepared, providers)
         self._journal, self._observe = journals[-1], observe
-        self._changed = Signal()
-        self.stop = Stop(self._changed)
+        self.stop = Stop()
         self._room = EncoderRoom()
         self._allowance = Allowance() if pilot is None else Allowance(pilot)
         for journal in journals:
             journal.count_large()
         # What was committed last may be what others wait for.
-        idle = self._changed if self._is_offline or pilot is not None else None
+        idle = self.stop.changed if self._is_offline or pilot is not None else None
         writers = [JournalWriter(journal, idle) for journal in journals]
         self._endpoints = [_endpoint(prepared.job, *entry) for entry in self._asked]
         self._dispatcher = None if self._is_offline else self._make_dispatcher(writers)
@@ -112,7 +110,6 @@ class Session:
             budget=Budget(job.budget, spent=spent),
             writer=writers[-1],
             stop=self.stop,
-            changed=self._changed,
             observe=self._observe,
         )
 
@@ -138,7 +135,6 @@ class Session:
                 dispatcher=self._dispatcher,
                 window=window,
                 stop=self.stop,
-                changed=self._changed,
                 observe=self._observe if prepared.is_last else stage_observer(prepared, self._observe),
             )
             runners.insert(0, runner)
@@ -231,7 +227,7 @@ class Session:
             why = self.stop.reason or ("every class is done" if self.stop.error is None else "stopping")
             self._observe(Draining(why, in_flight))
             while self._dispatcher.outcomes.in_flight:
-                await self._changed.wait()
+                await self.stop.changed.wait()
         for runner in self.runners:
             await runner.commit_rest()
 

@@ -20,7 +20,6 @@ from synthgen.engine.planning.demand import Allowance, ClassDemand, Demand, Feed
 from synthgen.engine.planning.prepared import PreparedJob, Vectors
 from synthgen.engine.planning.sources import Sources
 from synthgen.engine.running.earlier_answers import EarlierAnswers, OpenStage
-from synthgen.engine.signal import Signal
 from synthgen.engine.stop import Stop
 from synthgen.engine.writer import JournalWriter
 from synthgen.errors import JobError
@@ -42,7 +41,6 @@ class StageRunner:
         dispatcher: Asks; None where nothing is asked: what the journal holds is judged until a slot has no answer.
         window: Slots that may be asked ahead of the one judged next.
         stop: Set when the run cannot go on.
-        changed: Notified whenever anything that others wait for has changed.
         observe: Told of everything.
     """
 
@@ -59,11 +57,10 @@ class StageRunner:
         dispatcher: Dispatcher | None,
         window: int,
         stop: Stop,
-        changed: Signal,
         observe: Observer,
     ) -> None:
         self.prepared, self.writer, self.row_judge, self.sources = prepared, writer, row_judge, sources
-        self._dispatcher, self._stop, self._changed, self._observe = dispatcher, stop, changed, observe
+        self._dispatcher, self._stop, self._observe = dispatcher, stop, observe
         accounts = _accounts(prepared, writer.journal, tally, sources, following)
         self.demand = Demand(
             prepared.order, accounts, tally, window=window, most=allowance, is_ordered=prepared.is_last
@@ -76,12 +73,9 @@ class StageRunner:
             dispatcher=dispatcher,
             following=following,
             stop=stop,
-            changed=changed,
             observe=observe,
         )
-        self._earlier = EarlierAnswers(
-            prepared, self.demand, writer, self.pipeline, sources=sources, window=window, stop=stop, changed=changed
-        )
+        self._earlier = EarlierAnswers(self.pipeline, sources, window, stop)
         self._has_pools = False
 
     def receive(self, rows: Sequence[Source]) -> None:
@@ -122,7 +116,7 @@ class StageRunner:
     def _begin(self, vectors: Mapping[str, Vectors] | None, tasks: anyio.abc.TaskGroup) -> None:
         """Have earlier answers judged and slots asked, now that slots can be made."""
         slots = self.prepared.slot_maker(vectors, self.sources)
-        stage = OpenStage(self.prepared, self.demand, slots, self.writer, self.pipeline)
+        stage = OpenStage(self.pipeline, slots, self.prepared.number, self.prepared.served_by, self.writer)
         tasks.start_soon(self._earlier.judge, stage)
         if self._dispatcher is not None:
             self._dispatcher.queue.add_stage(stage)
@@ -137,25 +131,25 @@ class StageRunner:
                 pools = await builder.build()
             except JobError as error:
                 self._stop.fail(error)
-            self._changed.notify()
+            self._stop.changed.notify()
 
         async with anyio.create_task_group() as building:
             building.start_soon(build)
             while pools is None and not self._stop.is_set:
-                await self._changed.wait()
+                await self._stop.changed.wait()
             building.cancel_scope.cancel()
         return pools
 
     async def _commit_until_done(self, is_over: Callable[[], bool]) -> None:
         while not self._stop.is_set:
             if await self.pipeline.commit_ready():
-                self._changed.notify()
+                self._stop.changed.notify()
                 await anyio.lowlevel.checkpoint()
                 continue
             self.pipeline.close_exhausted()
             if self.demand.head() is None or is_over():
                 return
-            await self._changed.wait()
+            await self._stop.changed.wait()
 
     async def commit_rest(self) -> None:
         """Judge what still came while the run was ending."""
