@@ -195,7 +195,7 @@ class Pipeline:
         encoder = self._pools.encoder
         if not self._has_kept_vectors or encoder is None:
             return {}
-        encoded = [evaluated.surviving_texts for evaluated in self._pools.judge_texts_each(slots)]
+        encoded = [evaluated.surviving_texts for evaluated in self._pools.judge_texts(slots)]
         digests = [digest for texts in encoded for digest in vector_digests(texts)]
         return await self.writer.call(lambda: self.writer.journal.row_vectors(encoder.identity, digests))
 

@@ -51,7 +51,7 @@ class AnswersReader(Reader):
         """Answers to one slot: the first, then those to each prompt with a validation error."""
         where = "WHERE label = ? AND ordinal = ? ORDER BY step"
         return [
-            as_completion(*row) for row in self._all(f"SELECT {_COLUMNS} FROM completions {where}", (label, ordinal))
+            as_completion(row) for row in self._all(f"SELECT {_COLUMNS} FROM completions {where}", (label, ordinal))
         ]
 
     def last_answer(self) -> int:

@@ -59,12 +59,12 @@ class DecisionsReader(Reader):
         """Items in commit order: all, or only the accepted or the rejected ones."""
         where = {None: "", True: "WHERE d.reason IS NULL", False: "WHERE d.reason IS NOT NULL"}[accepted]
         for row in self._each(f"{_ROWS} {where} ORDER BY d.position, d.item"):
-            yield as_row(*row)
+            yield as_row(row)
 
     def row(self, position: int, item: int) -> StoredRow | None:
         """One item by its place, or None where there is none."""
         found = self._one(f"{_ROWS} WHERE d.position = ? AND d.item = ?", (position, item))
-        return None if found is None else as_row(*found)
+        return None if found is None else as_row(found)
 
     def accepted_page(self, *, after: pages.Place, limit: int) -> AcceptedPage | None:
         """Accepted rows in commit order, `limit` of them, from the first one behind a place on; None behind the last.
@@ -110,7 +110,7 @@ class DecisionsReader(Reader):
             " FROM slots s LEFT JOIN decisions d USING (position) ORDER BY s.position, d.item"
         )
         for (position, slot_id, label, ordinal, is_failed), found in groupby(rows, key=lambda row: row[:5]):
-            items = tuple(as_row(*row[5:]) for row in found if row[5] is not None)
+            items = tuple(as_row(row[5:]) for row in found if row[5] is not None)
             yield StoredSlot(position, slot_id, label, ordinal, bool(is_failed), items)
 
     def stray_decisions(self) -> int:

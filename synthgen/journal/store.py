@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from synthgen.errors import JournalError
 from synthgen.journal import parked, sessions, vectors, verdicts
@@ -39,6 +39,16 @@ from synthgen.records import Completion
 
 JOURNAL_NAME = "journal.sqlite"
 LARGE_BYTES = 1 << 26  # what takes longer to count than a second connection to open
+
+
+_INSERTS: Mapping[type[Write], Callable[[sqlite3.Connection, Any], None]] = {
+    FailedSlot: insert_failed,
+    VectorEntry: vectors.insert,
+    Loss: sessions.insert_loss,
+    Lease: sessions.set_lease,
+    LimitChange: sessions.insert_limit_change,
+}
+"""The rarer kinds of writes."""
 
 
 class Journal(AnswersReader, DecisionsReader, SessionsReader, VectorsReader, VerdictsReader):
@@ -141,24 +151,9 @@ class WritableJournal(Journal):
             committed = [write for write in writes if isinstance(write, CommittedSlot)]
             insert_completions(self._db, answers)
             insert_committed(self._db, committed)
-            if len(answers) + len(committed) < len(writes):
-                for write in writes:
-                    self._apply_one(write)
-
-    def _apply_one(self, write: Write) -> None:
-        """Make one of the rarer kinds of writes."""
-        match write:
-            case FailedSlot():
-                insert_failed(self._db, write)
-            case VectorEntry():
-                values = (write.encoder, write.digest, write.vector)
-                self._db.execute("INSERT OR REPLACE INTO vectors VALUES (?,?,?)", values)
-            case Loss():
-                sessions.insert_loss(self._db, write)
-            case Lease():
-                sessions.set_lease(self._db, write)
-            case LimitChange():
-                sessions.insert_limit_change(self._db, write)
+            for write in writes if len(answers) + len(committed) < len(writes) else ():
+                if (insert := _INSERTS.get(type(write))) is not None:
+                    insert(self._db, write)
 
     def set_meta(self, values: Mapping[str, str]) -> None:
         """Write facts about the run itself."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from synthgen.identity import canonical_json, content_id
+from synthgen.journal.entries import VectorEntry
 from synthgen.journal.reader import Reader
 
 ENCODER_KEY = "encoder"
@@ -38,6 +39,11 @@ def vector_digests(texts: Sequence[str]) -> list[str]:
     """
     batch = content_id(canonical_json(list(texts)))
     return [f"{batch}.{place}" for place in range(len(texts))]
+
+
+def insert(db: sqlite3.Connection, entry: VectorEntry) -> None:
+    """Keep the vector of a real row. Needs an open transaction."""
+    db.execute("INSERT OR REPLACE INTO vectors VALUES (?,?,?)", (entry.encoder, entry.digest, entry.vector))
 
 
 def keep(db: sqlite3.Connection, *, since: int) -> None:

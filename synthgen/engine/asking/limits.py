@@ -9,7 +9,6 @@ loop an endpoint waits here, not hundreds of requests.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -20,6 +19,7 @@ from synthgen.engine.asking.breaker import Breaker
 from synthgen.engine.clock import Clock, loop_time
 from synthgen.engine.signal import Signal
 from synthgen.job import LimitsConfig
+from synthgen.text import duration_s
 
 BURST_S = 0.02
 LATE_S, DEPTH_RATIO = 0.05, 0.01
@@ -28,8 +28,6 @@ USED_RATIO = 0.985
 MAX_WINDOW_S = 90.0
 SAME_RATIO = 0.05
 DECLARED_START_RATIO = 0.5
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
-_UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "": 1.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +268,5 @@ def _reported_per_min(headers: Mapping[str, str], what: str) -> float | None:
         limit = float(headers[f"x-ratelimit-limit-{what}"])
     except (KeyError, ValueError):
         return None
-    parts = _DURATION.findall(headers.get(f"x-ratelimit-reset-{what}", ""))
-    window_s = sum(float(n) * _UNIT_S[unit] for n, unit in parts)
+    window_s = duration_s(headers.get(f"x-ratelimit-reset-{what}", ""))
     return limit if limit > 0 and window_s <= MAX_WINDOW_S else None

@@ -64,7 +64,7 @@ class EncodingMeter:
     ) -> list[EvaluatedSlot]:
         encoder = self._encoder
         texts, busy_s = (encoder.texts, encoder.busy_s) if encoder is not None else (0, 0.0)
-        judged = [pools.judge(evaluated, kept) for evaluated in pools.judge_texts_each(slots)]
+        judged = [pools.judge(evaluated, kept) for evaluated in pools.judge_texts(slots)]
         if encoder is not None:
             self._texts += encoder.texts - texts
             self._busy_s += encoder.busy_s - busy_s

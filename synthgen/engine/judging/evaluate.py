@@ -37,7 +37,6 @@ class Judged(NamedTuple):
     nearest: Nearest | None = None
     vector: Vector | None = None
     results: Mapping[str, Any] = NOTHING
-    is_text_judged: bool = False
 
     def with_contrast(self, verdict: Comparison) -> Mapping[str, Any]:
         """Its results, with the near row that differs in a negation or a number only, where one was found first."""
@@ -266,68 +265,62 @@ class PoolJudge:
     label_judge: LabelJudge | None
     likeness: SourceLikeness | None = None
 
-    def judge(self, evaluated: EvaluatedSlot, kept: Mapping[str, bytes] | None = None) -> EvaluatedSlot:
-        """The same slot, with vectors, neighbours among the real rows, and the objections these raise.
+    def judge(self, evaluated: EvaluatedSlot, kept: Mapping[str, bytes] = NOTHING) -> EvaluatedSlot:
+        """A slot that `judge_texts` has seen, with vectors, neighbours among the real rows, and the objections these
+        raise.
 
         Args:
             evaluated: The slot.
             kept: Vectors that an earlier judging of the slot made, by digest; where one of them is missing, all are
                 made anew.
         """
-        evaluated = self.judge_texts(evaluated)
         if self.encoder is None:
             return evaluated
-        alive = [i for i, item in enumerate(evaluated.items) if item.rejection is None]
-        vectors = self._vectors(evaluated.surviving_texts, kept or {})
-        items = list(evaluated.items)
-        for place, vector in zip(alive, vectors, strict=True):
-            items[place] = self._judge_one(items[place], vector)
+        vectors = iter(self._vectors(self.encoder, evaluated.surviving_texts, kept))
+        items = [
+            item if item.rejection is not None else self._judge_one(item, next(vectors)) for item in evaluated.items
+        ]
         return evaluated._replace(items=tuple(items))
 
-    def judge_texts(self, evaluated: EvaluatedSlot) -> EvaluatedSlot:
-        """The same slot, with the objections of the real rows that need no vector: these items are not encoded.
+    def judge_texts(self, slots: Sequence[EvaluatedSlot]) -> list[EvaluatedSlot]:
+        """The same slots, with the objections of the real rows that need no vector: these items are not encoded.
 
         Only real rows count here: what was accepted depends on when the slot comes, and which texts are encoded
-        together must not.
+        together must not. Of many slots at once, which is much quicker; each verdict is the same as alone.
         """
-        return self.judge_texts_each([evaluated])[0]
-
-    def judge_texts_each(self, slots: Sequence[EvaluatedSlot]) -> list[EvaluatedSlot]:
-        """As `judge_texts`, for many at once: much quicker, and every verdict is the same."""
         places = [
             (number, place)
             for number, evaluated in enumerate(slots)
             for place, item in enumerate(evaluated.items)
-            if item.rejection is None and not item.is_text_judged
+            if item.rejection is None
         ]
         verdicts = self.dedups.real.judge_texts_each([slots[number].items[place].candidate for number, place in places])
         items = [list(evaluated.items) for evaluated in slots]
         for (number, place), verdict in zip(places, verdicts, strict=True):
             item = items[number][place]
             results = item.with_contrast(verdict)
-            items[number][place] = Judged(
-                item.candidate, verdict.rejection, item.nearest, item.vector, results, is_text_judged=True
-            )
+            items[number][place] = Judged(item.candidate, verdict.rejection, item.nearest, item.vector, results)
         return [
             EvaluatedSlot(evaluated.slot, tuple(own), evaluated.is_failed)
             for evaluated, own in zip(slots, items, strict=True)
         ]
 
-    def _vectors(self, texts: Sequence[str], kept: Mapping[str, bytes]) -> Sequence[Vector | None]:
-        if self.encoder is None or not texts:
-            return [None] * len(texts)
+    @staticmethod
+    def _vectors(encoder: Encoder, texts: Sequence[str], kept: Mapping[str, bytes]) -> Sequence[Vector]:
+        if not texts:
+            return []
         found = [kept.get(digest) for digest in vector_digests(texts)] if kept else [None]
         if all(vector is not None for vector in found):
             return [np.frombuffer(vector, dtype=np.float16) for vector in found if vector is not None]
-        return list(self.encoder.encode(texts).astype(np.float16))
+        return list(encoder.encode(texts).astype(np.float16))
 
-    def _judge_one(self, item: Judged, vector: Vector | None) -> Judged:
+    def _judge_one(self, item: Judged, vector: Vector) -> Judged:
         verdict = self.dedups.real.judge_vectors(item.candidate, vector)
         rejection, results = verdict.rejection, item.with_contrast(verdict)
-        if rejection is None and self.likeness is not None and vector is not None:
+        if rejection is None and self.likeness is not None:
             rejection, found = self.likeness.judge(item.candidate, vector)
             results = {**results, **found}
-        if rejection is None and self.label_judge is not None and vector is not None:
+        if rejection is None and self.label_judge is not None:
             rejection, found = self.label_judge.judge(item.candidate.text, vector, item.candidate.label)
             results = {**results, **found}
         return item._replace(rejection=rejection, nearest=verdict.nearest, vector=vector, results=results)
