@@ -50,7 +50,7 @@ class Pipeline:
         dispatcher: Settles calls and asks again; None where nothing is asked: what the journal holds is judged.
         following: Works on what is accepted; None for the last stage.
         stop: Looked at before anything is asked again.
-        observe: Told of rows and slots.
+        observe: Receives events about rows and slots.
 
     Attributes:
         meter: Adds up what the encoder did.

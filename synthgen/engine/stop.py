@@ -41,7 +41,7 @@ class Stop:
         self.changed.notify()
 
     def fail(self, error: SynthgenError) -> None:
-        """The run cannot go on, and somebody must act; what is in flight still lands before `error` is raised."""
+        """The run cannot go on, and somebody must act; what is in flight is waited for before `error` is raised."""
         self.error = self.error or error
         self.finish()
 

@@ -57,7 +57,7 @@ class Ticket(NamedTuple):
 
 @dataclass(slots=True)
 class _Trial:
-    """The time after a cut, until it can be told whether it helped."""
+    """The time after a cut, until it shows whether it helped."""
 
     began_at: float
     before: tuple[float | None, float | None]

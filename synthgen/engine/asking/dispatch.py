@@ -35,7 +35,7 @@ class Dispatcher:
         budget: What may be spent.
         writer: Where leases and limits become durable.
         stop: Set when the run cannot go on; looked at before anything is sent.
-        observe: Told of every call.
+        observe: Receives an event for every call.
 
     Attributes:
         queue: What is to be asked.

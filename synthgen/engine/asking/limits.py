@@ -1,6 +1,6 @@
 """How fast and how many at once, for one endpoint and key.
 
-Three layers, the tightest counts: what the job declares, what the endpoint's `x-ratelimit-*` headers tell, and what it
+Three layers, the tightest counts: what the job declares, what the endpoint's `x-ratelimit-*` headers say, and what it
 turns out to take (`adaptive`). Requests and tokens a minute are spread over the minute by leaky buckets (`aiolimiter`)
 a twentieth of a second deep, so there is no burst at the start of a run, a minute or a second. Tokens are taken by
 estimate and settled by usage: what was taken too much or too little is made good by the next request. One dispatch
@@ -87,7 +87,7 @@ class EndpointLimits:
         self._last_tokens = 0.0
 
     async def admit(self) -> None:
-        """Wait for a place in flight, an open endpoint, and the requests rates; take the place.
+        """Wait for a concurrency slot, an open endpoint, and the request rates; take the slot.
 
         Cancellation: nothing stays taken but a share of the rate.
         """
@@ -150,7 +150,7 @@ class EndpointLimits:
         self._owed_tokens = max(self._owed_tokens + used - estimate, -max_given_back)
 
     def release(self) -> None:
-        """Give back the place in flight."""
+        """Give the concurrency slot back."""
         self._in_flight -= 1
         self._freed.notify()
 
@@ -234,7 +234,7 @@ class _Bucket:
 
     @property
     def per_min(self) -> float | None:
-        """The rate as it is declared or told."""
+        """The rate as it is declared or reported."""
         return self._per_min
 
     @property
@@ -263,7 +263,7 @@ class _Bucket:
 
 
 def _reported_per_min(headers: Mapping[str, str], what: str) -> float | None:
-    """The limit a minute that headers tell; None where they tell none, or one of a longer window."""
+    """The limit a minute that headers report; None where they report none, or one of a longer window."""
     try:
         limit = float(headers[f"x-ratelimit-limit-{what}"])
     except (KeyError, ValueError):

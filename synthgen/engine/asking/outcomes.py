@@ -35,7 +35,7 @@ class Outcomes:
         retry: When to ask again.
         writer: Where changed limits become durable.
         stop: Set where no endpoint of a group is left.
-        observe: Told of every call.
+        observe: Receives an event for every call.
 
     Attributes:
         in_flight: Calls sent and not settled.

@@ -22,7 +22,7 @@ class Spending:
         budget: What may be spent.
         writer: Where leases become durable.
         stop: Set where the budget is spent.
-        observe: Told how much is spent.
+        observe: Receives how much is spent, at most once a second.
     """
 
     def __init__(self, budget: Budget, writer: JournalWriter, stop: Stop, observe: Observer) -> None:

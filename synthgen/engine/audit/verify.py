@@ -183,7 +183,7 @@ class _Deriver:
         judge: The row judge.
         pools: The pool judge, which knows the real rows and no accepted ones yet.
         sources: What the stage before accepted; None for a first stage.
-        findings: Told of differences.
+        findings: Collects differences.
     """
 
     def __init__(

@@ -26,7 +26,7 @@ def admit_job(journals: Sequence[WritableJournal], prepared: PreparedJob, run_di
     Args:
         journals: One for each stage, the run's own last.
         prepared: The job's last stage.
-        run_dir: To blame.
+        run_dir: As error messages name it.
         on_change: As `run_job`.
 
     Raises:
@@ -120,7 +120,7 @@ def settle_by_asking(prepared: PreparedJob, run_dir: Path, confirm: Callable[[Pr
 
 
 def refused(preview: Preview, run_dir: Path, *, why: str = "nothing was changed") -> JobError:
-    """What a job that asks differently is told."""
+    """The error of a job that asks differently."""
     listed = "\n".join(f"  {line}" for line in preview.lines())
     return JobError(
         f"{run_dir}: this run was started with another job; {why}\n{listed}",

@@ -74,7 +74,7 @@ class Committer:
     Args:
         demand: The classes' accounts; this is the only place that closes them.
         writer: Where decisions go.
-        observe: Told of every row and slot.
+        observe: Receives an event for every row and slot.
         passes_on: Whether another stage works on what is accepted: slots are reported once they are durable.
     """
 

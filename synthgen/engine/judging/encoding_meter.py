@@ -27,7 +27,7 @@ class EncodingMeter:
 
     Args:
         writer: Of the stage's journal.
-        observe: Told at most once a second.
+        observe: Receives an event at most once a second.
         clock: Seconds.
     """
 

@@ -86,7 +86,7 @@ class ParsedAnswers(NamedTuple):
     Attributes:
         slots: Of the answers.
         items: Of each answer.
-        complaints: Where none of an answer's items is usable: what to tell the model when asking again.
+        complaints: Where none of an answer's items is usable: what to say to the model when asking again.
     """
 
     slots: Sequence[Slot]
@@ -122,7 +122,7 @@ class RowJudge:
     least: Mapping[str, float] = field(default_factory=dict)
 
     def judge(self, slot: Slot, completion: Completion) -> tuple[EvaluatedSlot, str | None]:
-        """The answer's items and, where none is usable, what to tell the model when asking again."""
+        """The answer's items and, where none is usable, what to say to the model when asking again."""
         return self.check_each(self.parse_each([(slot, completion)]))[0]
 
     def parse_each(self, answers: Sequence[tuple[Slot, Completion]]) -> ParsedAnswers:

@@ -84,7 +84,7 @@ def losses_in_all(journals: Sequence[Journal]) -> tuple[int, Usage]:
 def stage_observer(prepared: PreparedJob, observe: Observer) -> Observer:
     """What a run's observer hears of a stage whose rows are not the run's: how far it is."""
 
-    def tell(event: Event) -> None:
+    def report(event: Event) -> None:
         match event:
             case Preparing():
                 observe(event)
@@ -93,4 +93,4 @@ def stage_observer(prepared: PreparedJob, observe: Observer) -> Observer:
             case _:
                 pass
 
-    return tell
+    return report

@@ -81,7 +81,7 @@ async def replay_run(run_dir: Path, *, settings: Sequence[str], observe: Observe
     Args:
         run_dir: The run's folder; nothing else is needed but the data files.
         settings: `KEY=VALUE` to replace in the run's job first; only what costs no request.
-        observe: Told of everything that happens.
+        observe: Receives every event.
 
     Raises:
         JobError: A setting is wrong or would ask differently; as `recall_prepared`.

@@ -57,7 +57,7 @@ class Session:
             hold is judged in slot order until a slot has no answer, and nothing is asked.
         journals: One for each stage, open for writing, the run's own last; the caller holds the run's lock.
         row_judges: One for each stage.
-        observe: Told of everything.
+        observe: Receives every event.
         pilot: Answers to ask for before the session stops; None for as many as it takes.
     """
 
@@ -146,7 +146,7 @@ class Session:
 
     async def run(self) -> None:
         """Work until every class is met or stalled, or somebody stops the run; then let what is in flight
-        land.
+        come.
 
         Raises:
             JournalError: A commit failed.
@@ -197,7 +197,7 @@ class Session:
     async def _warm_up(self) -> None:
         """Make ready what the first answer needs, prices and rules, in a thread while it is on its way.
 
-        Nothing depends on it: who comes first makes it ready, and what cannot be made ready is told where it is needed.
+        Nothing depends on it: who comes first makes it ready, and what cannot be is reported where it is needed.
         """
         await anyio.sleep(WARM_UP_AFTER_S)
         for prepare in (
@@ -222,7 +222,7 @@ class Session:
     # --- ending ------------------------------------------------------------------------------------------------
 
     async def _drain(self) -> None:
-        """Let what was sent land: it is paid for."""
+        """Wait for what was sent: it is paid for."""
         if self._dispatcher is not None and (in_flight := self._dispatcher.outcomes.in_flight):
             why = self.stop.reason or ("every class is done" if self.stop.error is None else "stopping")
             self._observe(Draining(why, in_flight))

@@ -41,7 +41,7 @@ class StageRunner:
         dispatcher: Asks; None where nothing is asked: what the journal holds is judged until a slot has no answer.
         window: Slots that may be asked ahead of the one judged next.
         stop: Set when the run cannot go on.
-        observe: Told of everything.
+        observe: Receives every event.
     """
 
     def __init__(
