@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from synthgen.cli import main
-from synthgen.journal import Journal
+from synthgen.journal import WritableJournal
 
 POINTS = ("begin", "statement", "commit", "fsync", "after")
 FSYNC_AFTER_S = 0.0003
@@ -39,22 +39,22 @@ class Trap:
         self._commits = self._writes = 0
 
     def set(self) -> None:
-        """Put it around `Journal.apply`."""
-        apply, trap = Journal.apply, self
+        """Put it around `WritableJournal.apply`."""
+        apply, trap = WritableJournal.apply, self
 
-        def watched(journal: Journal, writes: Sequence[Any]) -> None:
+        def watched(journal: WritableJournal, writes: Sequence[Any]) -> None:
             trap.enter(journal)
             apply(journal, writes)
             if trap.is_due and trap._point == "after":
                 die()
 
-        Journal.apply = watched  # type: ignore[method-assign,assignment]
+        WritableJournal.apply = watched  # type: ignore[method-assign,assignment]
 
     @property
     def is_due(self) -> bool:
         return self._commits >= self._commit
 
-    def enter(self, journal: Journal) -> None:
+    def enter(self, journal: WritableJournal) -> None:
         self._commits += 1
         self._writes = 0
         journal._db.set_trace_callback(self._see if self.is_due else None)

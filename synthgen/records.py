@@ -166,6 +166,10 @@ class Usage:
     def total_tokens(self) -> int:
         return self.input_tokens + self.output_tokens
 
+    def as_json(self) -> dict[str, Any]:
+        """As `--json` shows it."""
+        return {"input_tokens": self.input_tokens, "output_tokens": self.output_tokens, "usd": float(self.usd)}
+
 
 @dataclass(frozen=True, slots=True)
 class Spend:

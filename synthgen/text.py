@@ -26,6 +26,13 @@ PUNCTUATION = re.compile(
     r"""[!?;"()\[\]{}<>…¡¿*_~|\\/、。，！？；：「」.,:\-]"""
     r"""(?:(?<![.,:\-])|(?<=[.,:])(?:(?!\d)|(?<!\d.))|(?<=-)(?!\w)) ?"""
 )
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
+_UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "": 1.0}
+
+
+def duration_s(text: str) -> float:
+    """Seconds that a duration such as `1h30m`, `500ms` or `6m0.5s` names; a number without a unit is seconds."""
+    return sum(float(number) * _UNIT_S[unit] for number, unit in _DURATION.findall(text))
 
 
 def straighten(text: str) -> str:

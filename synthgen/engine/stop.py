@@ -19,12 +19,12 @@ class StopKind(Enum):
 class Stop:
     """Set once, looked at by everyone.
 
-    Args:
-        changed: Notified when it is set.
+    Attributes:
+        changed: Notified when it is set, and whenever anything else has changed that parts of a run wait for.
     """
 
-    def __init__(self, changed: Signal) -> None:
-        self._changed = changed
+    def __init__(self) -> None:
+        self.changed = Signal()
         self.kind: StopKind | None = None
         self.reason = ""
         self.hint: str | None = None
@@ -38,10 +38,10 @@ class Stop:
     def finish(self) -> None:
         """Every class is met or stalled: nothing more is asked."""
         self._is_done = True
-        self._changed.notify()
+        self.changed.notify()
 
     def fail(self, error: SynthgenError) -> None:
-        """The run cannot go on, and somebody must act; what is in flight still lands before `error` is raised."""
+        """The run cannot go on, and somebody must act; what is in flight is waited for before `error` is raised."""
         self.error = self.error or error
         self.finish()
 
@@ -49,4 +49,4 @@ class Stop:
         """Ask everyone to stop; later calls change nothing."""
         if self.kind is None:
             self.kind, self.reason, self.hint = kind, reason, hint
-            self._changed.notify()
+            self.changed.notify()

@@ -1,6 +1,7 @@
 """The run's file: every paid answer, every decision, in one SQLite database.
 
-`store` is the file itself, `entries` what goes in and out, `migrations` its shape, `files` whether it is whole, `lock`
+`store` opens the file, to read or for its one writer; the SQL stands by subject (`answers`, `decisions`, `sessions`,
+`vectors`, `verdicts`). `entries` is what goes in and out, `migrations` its shape, `files` whether it is whole, `lock`
 who may write. Group commits belong to the engine.
 """
 
@@ -21,9 +22,9 @@ from synthgen.journal.entries import (
     Write,
 )
 from synthgen.journal.figures import Figures, Judgement, ModelUse
-from synthgen.journal.kept import ENCODER_KEY, vector_digests
 from synthgen.journal.lock import RunHeld, RunLock
-from synthgen.journal.store import JOURNAL_NAME, Journal
+from synthgen.journal.store import JOURNAL_NAME, Journal, WritableJournal
+from synthgen.journal.vectors import ENCODER_KEY, vector_digests
 
 __all__ = [
     "ENCODER_KEY",
@@ -47,6 +48,7 @@ __all__ = [
     "StoredSlot",
     "StoredVerdict",
     "VectorEntry",
+    "WritableJournal",
     "Write",
     "vector_digests",
 ]

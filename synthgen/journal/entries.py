@@ -69,7 +69,7 @@ class Loss:
         at: Unix time.
         label: Class of the slot, or None where it stands for a whole session.
         ordinal: Number of the slot within its class, or None.
-        step: Which re-ask it was, or None.
+        step: Which re-prompt it was, or None.
     """
 
     endpoint: str

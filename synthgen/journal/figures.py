@@ -73,13 +73,14 @@ class Figures:
 
     def texts(self, places: Iterable[Place]) -> dict[Place, str]:
         """Texts of some items, by place."""
-        query = "SELECT text FROM decisions WHERE position = ? AND item = ?"
-        found = ((place, self.db.execute(query, place).fetchone()) for place in places)
-        return {place: row[0] for place, row in found if row is not None}
+        return self._of_items("text", places)
 
     def row_vectors(self, places: Iterable[Place]) -> dict[Place, bytes]:
         """Vectors of some items, by place; those without one are left out."""
-        query = "SELECT vector FROM decisions WHERE position = ? AND item = ?"
+        return self._of_items("vector", places)
+
+    def _of_items(self, column: str, places: Iterable[Place]) -> dict[Place, Any]:
+        query = f"SELECT {column} FROM decisions WHERE position = ? AND item = ?"
         found = ((place, self.db.execute(query, place).fetchone()) for place in places)
         return {place: row[0] for place, row in found if row is not None and row[0] is not None}
 

@@ -1,8 +1,7 @@
 """Answers of a later stage whose rows lost their places: kept under negative numbers until these are found again.
 
 A later stage's slot stands under the place of the row it works on. Where the decisions of the stage before are made
-anew, places change; so before that every answer is put aside, and taken back as soon as its row is accepted again. The
-SQL of this, for `store`.
+anew, places change; so before that every answer is put aside, and taken back as soon as its row is accepted again.
 """
 
 from __future__ import annotations
@@ -11,7 +10,10 @@ import sqlite3
 from typing import TypeAlias
 
 Origin: TypeAlias = tuple[str, str, int]
-_TABLES = ("completions", "failures")
+PARKED = (
+    "SELECT label, json_extract(draft, '$.source'), coalesce(json_extract(draft, '$.copy'), 0), ordinal"
+    " FROM completions WHERE ordinal < 0 ORDER BY id"
+)
 
 
 def park(db: sqlite3.Connection) -> None:
@@ -26,15 +28,6 @@ def park(db: sqlite3.Connection) -> None:
     )
     db.execute("DROP TABLE places")
     db.execute("DELETE FROM failures")
-
-
-def parked(db: sqlite3.Connection) -> dict[Origin, int]:
-    """Where answers were put, by class, row and which of its slots."""
-    found = db.execute(
-        "SELECT label, json_extract(draft, '$.source'), coalesce(json_extract(draft, '$.copy'), 0), ordinal"
-        " FROM completions WHERE ordinal < 0 ORDER BY id"
-    )
-    return {(label, source, copy): ordinal for label, source, copy, ordinal in found}
 
 
 def take_back(db: sqlite3.Connection, label: str, place: int, ordinal: int) -> None:

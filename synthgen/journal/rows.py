@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -12,37 +12,24 @@ from synthgen.journal.entries import StoredRow
 from synthgen.records import Completion, Decision, Usage
 
 
-def as_completion(
-    slot_id: str, label: str, ordinal: int, step: int, text: str, finish_reason: str, input_tokens: int,
-    output_tokens: int, usd: str, model: str, endpoint: str, attempts: int, latency_s: float, answered_at: float,
-    draft: str,
-) -> Completion:  # fmt: skip
-    usage = Usage(input_tokens, output_tokens, Decimal(usd))
-    return Completion(
-        slot_id, label, ordinal, step, text, finish_reason, usage, model, endpoint, attempts, latency_s, answered_at,
-        orjson.loads(draft),
-    )  # fmt: skip
+def as_completion(row: Sequence[Any]) -> Completion:
+    """Of a row with `Completion`'s fields in order, its usage as three columns."""
+    usage = Usage(row[6], row[7], Decimal(row[8]))
+    return Completion._make((*row[:6], usage, *row[9:14], orjson.loads(row[14])))
 
 
 def completion_values(c: Completion) -> tuple[Any, ...]:
     usage = c.usage
     return (
-        c.label, c.ordinal, c.step, c.slot_id, as_storable(c.text), c.finish_reason, usage.input_tokens,
+        c.slot_id, c.label, c.ordinal, c.step, as_storable(c.text), c.finish_reason, usage.input_tokens,
         usage.output_tokens, str(usage.usd), c.model, c.endpoint, c.attempts, c.latency_s, c.answered_at,
         as_json(c.draft),
     )  # fmt: skip
 
 
-def as_row(
-    row_id: str, slot_id: str, label: str, ordinal: int, item: int, reason: str | None, text: str,
-    fields: str, evidence: str | None, nearest: str | None, results: str | None, draft: str,
-    model: str, vector: bytes | None,
-) -> StoredRow:  # fmt: skip
-    parsed = [orjson.loads(value) if value else {} for value in (fields, evidence, nearest, results, draft)]
-    return StoredRow(
-        row_id, slot_id, label, ordinal, item, reason, text, parsed[0], parsed[1], parsed[2], parsed[3], parsed[4],
-        model, vector,
-    )  # fmt: skip
+def as_row(row: Sequence[Any]) -> StoredRow:
+    """Of a row with `StoredRow`'s fields in order, mappings as JSON."""
+    return StoredRow(*row[:7], *(orjson.loads(value) if value else {} for value in row[7:12]), *row[12:])
 
 
 def decision_values(decision: Decision) -> tuple[Any, ...]:

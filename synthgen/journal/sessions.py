@@ -1,7 +1,4 @@
-"""Sessions and losses: when a run was worked on, and what may have been billed without an answer.
-
-The SQL of two tables, for `store`, which owns the connection and the transactions.
-"""
+"""When a run was worked on, what may have been billed without an answer, and how its limits changed: the SQL of it."""
 
 from __future__ import annotations
 
@@ -10,10 +7,38 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from synthgen.journal.entries import Lease, Loss, StoredSession
+from synthgen.journal.entries import Lease, LimitChange, Loss, StoredSession
+from synthgen.journal.reader import Reader
 from synthgen.records import Usage
 
 CRASH_CODE = "crash"
+
+
+class SessionsReader(Reader):
+    """Reads sessions, losses and the history of limits."""
+
+    def sessions(self) -> list[StoredSession]:
+        """Every process that worked on the run, the first one first."""
+        rows = self._all(
+            "SELECT id, started_at, ended_at, status, reason, elapsed_s, lease_requests, lease_input_tokens,"
+            " lease_output_tokens, lease_usd FROM sessions ORDER BY id"
+        )
+        return [
+            StoredSession(number, started_at, ended_at, status, reason, elapsed_s, Lease(requests, _usage(*usage)))
+            for number, started_at, ended_at, status, reason, elapsed_s, requests, *usage in rows
+        ]
+
+    def losses_total(self) -> tuple[int, Usage]:
+        """Requests that may have been billed and brought no answer, and their cost at most, over all resumes."""
+        rows = self._all(
+            "SELECT sum(requests), sum(input_tokens), sum(output_tokens), usd, count(*) FROM losses GROUP BY usd"
+        )
+        return sum(row[0] for row in rows), sum_usage(row[1:] for row in rows)
+
+    def limit_history(self) -> list[LimitChange]:
+        """Every change of an endpoint's limits, in order."""
+        query = "SELECT endpoint, at, max_concurrency, requests_per_s, in_flight, why FROM limit_history ORDER BY id"
+        return [LimitChange(*row) for row in self._all(query)]
 
 
 def begin(db: sqlite3.Connection, *, now: float) -> None:
@@ -70,23 +95,12 @@ def insert_loss(db: sqlite3.Connection, loss: Loss) -> None:
     )  # fmt: skip
 
 
-def losses_total(db: sqlite3.Connection) -> tuple[int, Usage]:
-    """Requests, and their tokens and money, that brought no answer."""
-    rows = db.execute(
-        "SELECT sum(requests), sum(input_tokens), sum(output_tokens), usd, count(*) FROM losses GROUP BY usd"
-    ).fetchall()
-    return sum(n for n, *_ in rows), sum_usage((i, o, usd, count) for _, i, o, usd, count in rows)
-
-
-def read_all(db: sqlite3.Connection) -> list[StoredSession]:
-    rows = db.execute(
-        "SELECT id, started_at, ended_at, status, reason, elapsed_s, lease_requests, lease_input_tokens,"
-        " lease_output_tokens, lease_usd FROM sessions ORDER BY id"
+def insert_limit_change(db: sqlite3.Connection, change: LimitChange) -> None:
+    db.execute(
+        "INSERT INTO limit_history (endpoint, at, max_concurrency, requests_per_s, in_flight, why)"
+        " VALUES (?,?,?,?,?,?)",
+        (change.endpoint, change.at, change.max_concurrency, change.requests_per_s, change.in_flight, change.why),
     )
-    return [
-        StoredSession(number, started_at, ended_at, status, reason, elapsed_s, Lease(requests, _usage(*usage)))
-        for number, started_at, ended_at, status, reason, elapsed_s, requests, *usage in rows
-    ]
 
 
 def sum_usage(rows: Iterable[tuple[int, int, str, int]]) -> Usage:

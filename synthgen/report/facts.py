@@ -101,11 +101,11 @@ def _costs(journals: Sequence[Journal], accepted: int) -> dict[str, Any]:
     return {
         "requests": sum(stage.requests for stage in stages),
         "failed": _added(stage.failed for stage in stages),
-        "usage": _usage(usage),
-        "losses": {"requests": losses[0], **_usage(losses[1]), "by_code": _added(stage.losses for stage in stages)},
+        "usage": usage.as_json(),
+        "losses": {"requests": losses[0], **losses[1].as_json(), "by_code": _added(stage.losses for stage in stages)},
         "usd_per_accepted_row": float(usage.usd) / accepted if accepted and usage.usd else None,
         "models": [
-            {"model": use.model, "endpoint": use.endpoint, "answers": use.answers, **_usage(use.usage)}
+            {"model": use.model, "endpoint": use.endpoint, "answers": use.answers, **use.usage.as_json()}
             for stage in stages
             for use in stage.models
         ],
@@ -140,7 +140,7 @@ class _Paid:
         return {
             "name": self.name,
             "requests": self.requests,
-            "usage": _usage(self.usage),
+            "usage": self.usage.as_json(),
             "accepted": self.accepted,
             "rejected": dict(self.rejected),
         }
@@ -199,10 +199,6 @@ def _label_check(meta: Mapping[str, str], tally: DecisionTally) -> dict[str, Any
     }
     accuracy = (measured or {}).get("accuracy", tally.held_out_accuracy)
     return {"per_class": classes, "measured": measured, "held_out_accuracy": accuracy}
-
-
-def _usage(usage: Usage) -> dict[str, Any]:
-    return {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens, "usd": float(usage.usd)}
 
 
 def _ratio(part: float, whole: float) -> float | None:

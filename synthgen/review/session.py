@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 
 from synthgen.errors import JobError, JournalError
-from synthgen.journal import Journal, RunHeld, RunLock, StoredRow, StoredVerdict
+from synthgen.journal import Journal, RunHeld, RunLock, StoredRow, StoredVerdict, WritableJournal
 from synthgen.review.context import Context, read_context
 from synthgen.review.sample import Sample
 from synthgen.review.status import SETTINGS_KEY, ReviewStatus, Settings, add_up, read_review_status, read_settings
@@ -179,7 +179,7 @@ def open_session(run_dir: Path, *, reviewer: str, size: int, extra: int) -> Revi
 
 
 @contextlib.contextmanager
-def writing(run_dir: Path) -> Iterator[Journal]:
+def writing(run_dir: Path) -> Iterator[WritableJournal]:
     """The run's journal to write to, for a moment.
 
     Raises:

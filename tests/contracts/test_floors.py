@@ -30,9 +30,10 @@ SHELVES: dict[str, set[str]] = {
     "planning": {"events"},
     "asking": {"clock", "events", "signal", "stop", "writer"},
     "judging": {"clock", "events", "planning", "writer"},
+    "pipeline": {"asking", "events", "judging", "planning", "stop", "writer"},
     "changes": {"asking", "planning"},
     "audit": {"changes", "judging", "planning"},
-    "running": {"asking", "changes", "clock", "events", "judging", "planning", "signal", "stop", "writer"},
+    "running": {"asking", "changes", "clock", "events", "judging", "pipeline", "planning", "stop", "writer"},
 }
 PURE_FILES = {f"engine/planning/{name}.py" for name in ("interleaving", "permutation", "planner", "seeds")}
 PURE = {room for room, floor in FLOORS.items() if floor in (0.5, 1)}

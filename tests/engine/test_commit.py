@@ -13,7 +13,7 @@ from synthgen.dedup import Deduplicator
 from synthgen.engine.judging import commit
 from synthgen.engine.judging.commit import Committer
 from synthgen.engine.judging.evaluate import EvaluatedSlot, Judged
-from synthgen.engine.planning.demand import ClassDemand, Demand
+from synthgen.engine.planning.demand import ClassDemand, Demand, Tally
 from synthgen.engine.planning.interleaving import Interleaving
 from synthgen.job import DuplicateCheck, StarvationConfig
 from synthgen.records import Candidate, Draft, Prompt, Request, Slot
@@ -25,7 +25,7 @@ class Sink:
     def __init__(self) -> None:
         self.written: list[Any] = []
 
-    def queue(self, write: Any, *, then: Any = None) -> None:
+    def queue(self, write: Any, *, about: Any = None) -> None:
         self.written.append(write)
 
 
@@ -36,23 +36,27 @@ def evaluated(label: str, ordinal: int) -> EvaluatedSlot:
     return EvaluatedSlot(slot, (Judged(candidate, None),))
 
 
+async def commit_ready(committer: Committer, dedup: Deduplicator) -> int:
+    return await committer.commit_ready(lambda _: dedup, lambda turn: committer.commit(committer.decide(turn)))
+
+
 @pytest.mark.anyio
 async def test_slots_of_a_class_that_is_done_are_dropped() -> None:
     """They would fill the window for ever, and what waits behind them would never be read from the journal again."""
     targets = {"a": 2, "b": 2}
-    demand = Demand(
-        Interleaving(targets), {k: ClassDemand(k, n, 1, StarvationConfig()) for k, n in targets.items()}, window=10
-    )
+    tally = Tally()
+    accounts = {k: ClassDemand(k, n, 1, StarvationConfig(), tally) for k, n in targets.items()}
+    demand = Demand(Interleaving(targets), accounts, tally, window=10)
     sink, dedup = Sink(), Deduplicator(None, None, None)
-    committer = Committer(demand=demand, dedup=lambda _: dedup, writer=sink, observe=lambda _: None)  # type: ignore[arg-type]
+    committer = Committer(demand=demand, writer=sink, observe=lambda _: None)  # type: ignore[arg-type]
     for ordinal in range(6):
-        committer.land(evaluated("a", ordinal))
-    committer.land(evaluated("b", 0))
-    assert await committer.commit_ready() == 3
+        committer.add(evaluated("a", ordinal))
+    committer.add(evaluated("b", 0))
+    assert await commit_ready(committer, dedup) == 3
     assert demand.classes["a"].is_met
     assert committer.waiting == 0
-    committer.land(evaluated("a", 7))
-    committer.land(evaluated("b", 1))
+    committer.add(evaluated("a", 7))
+    committer.add(evaluated("b", 1))
     assert committer.waiting == 1
     assert [(w.label, w.ordinal) for w in sink.written] == [("a", 0), ("b", 0), ("a", 1)]
 
@@ -71,17 +75,18 @@ async def test_others_have_their_turn_while_a_large_pool_is_searched(monkeypatch
             super().look_ahead(*burst)
 
     dedup = Slow(DuplicateCheck(check="duplicate", near=False, lexical=0.7), None, None)
-    demand = Demand(Interleaving({"a": 9}), {"a": ClassDemand("a", 9, 1, StarvationConfig())}, window=10)
+    tally = Tally()
+    demand = Demand(Interleaving({"a": 9}), {"a": ClassDemand("a", 9, 1, StarvationConfig(), tally)}, tally, window=10)
     sink = Sink()
-    committer = Committer(demand=demand, dedup=lambda _: dedup, writer=sink, observe=lambda _: None)  # type: ignore[arg-type]
-    committer.land(evaluated("a", 0))
-    assert await committer.commit_ready() == 1
+    committer = Committer(demand=demand, writer=sink, observe=lambda _: None)  # type: ignore[arg-type]
+    committer.add(evaluated("a", 0))
+    assert await commit_ready(committer, dedup) == 1
     for ordinal in (1, 2, 3):
-        committer.land(evaluated("a", ordinal))
+        committer.add(evaluated("a", ordinal))
     counts: list[int] = []
 
     async def commit_all() -> None:
-        while count := await committer.commit_ready():
+        while count := await commit_ready(committer, dedup):
             counts.append(count)
 
     with anyio.fail_after(30):
@@ -90,7 +95,7 @@ async def test_others_have_their_turn_while_a_large_pool_is_searched(monkeypatch
             assert await anyio.to_thread.run_sync(began.wait, 20)
             tasks.start_soon(commit_all)
             await anyio.sleep(0.01)
-            committer.land(evaluated("a", 4))
+            committer.add(evaluated("a", 4))
             assert not counts
             goes_on.set()
     assert counts == [3, 1]

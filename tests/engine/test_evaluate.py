@@ -72,7 +72,7 @@ ANSWERS = st.one_of(
 def test_answers_judged_together_are_judged_as_alone(texts: list[str]) -> None:
     """Whatever stands beside an answer: the same items, the same objections, the same complaint."""
     answers = [asked(number, text) for number, text in enumerate(texts)]
-    assert JUDGE.judge_each(answers) == [JUDGE.judge(*answer) for answer in answers]
+    assert JUDGE.check_each(JUDGE.parse_each(answers)) == [JUDGE.judge(*answer) for answer in answers]
 
 
 def test_each_check_sees_only_what_none_before_it_objected_to() -> None:

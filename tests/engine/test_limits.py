@@ -232,7 +232,7 @@ def test_whatever_happens_the_bounds_stay_sane(story: list[tuple[str, float]], c
     limit, now, out = AdaptiveLimit(ceiling), 0.0, deque[Ticket]()
     for what, step_s in story:
         now += step_s / 10
-        limit.used(places_s=step_s / 20, rate_s=step_s / 20)
+        limit.used(slots_s=step_s / 20, rate_s=step_s / 20)
         if limit.closed_s(now) == 0 and len(out) < limit.concurrency:
             out.append(limit.sent(now, len(out) + 1))
         if out:
@@ -255,7 +255,7 @@ def test_places_are_free_together_only_where_no_rate_is_known() -> None:
     async def free(config: LimitsConfig) -> int:
         limits = EndpointLimits(config, default_concurrency=8, may_adapt=False)
         await limits.admit()
-        return limits.free_places
+        return limits.free_slots
 
     assert run_virtually(partial(free, LimitsConfig())) == 7
     assert run_virtually(partial(free, LimitsConfig(max_concurrency=3))) == 2

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import itertools
 import random
 from decimal import Decimal
 from typing import Any
@@ -19,7 +18,7 @@ from synthgen.engine.asking.budget import Budget, seconds_until
 from synthgen.engine.asking.prices import LatePrice, price_of, require_price
 from synthgen.engine.asking.retry import RetryDecision, RetryPolicy, Tries
 from synthgen.engine.changes.effects import Effect, compare
-from synthgen.engine.planning.demand import ClassDemand, Demand, FeedingDemand
+from synthgen.engine.planning.demand import ClassDemand, Demand, FeedingDemand, Tally
 from synthgen.engine.planning.interleaving import Interleaving
 from synthgen.engine.planning.sources import Sources
 from synthgen.errors import JobError
@@ -28,8 +27,9 @@ from synthgen.records import Failure, FailureKind, Source, Spend, Usage
 
 
 def demand_of(targets: dict[str, int], *, items: int = 4, window: int = 1000) -> Demand:
-    accounts = {label: ClassDemand(label, target, items, StarvationConfig()) for label, target in targets.items()}
-    return Demand(Interleaving(targets), accounts, window=window)
+    tally, starvation = Tally(), StarvationConfig()
+    accounts = {label: ClassDemand(label, target, items, starvation, tally) for label, target in targets.items()}
+    return Demand(Interleaving(targets), accounts, tally, window=window)
 
 
 @given(
@@ -99,7 +99,7 @@ def test_demand_window_bounds_what_is_ahead() -> None:
 
 def test_demand_asks_less_when_answers_bring_more() -> None:
     """The observed yield replaces the guess."""
-    rich, poor = ClassDemand("a", 100, 5, StarvationConfig()), ClassDemand("a", 100, 5, StarvationConfig())
+    rich, poor = (ClassDemand("a", 100, 5, StarvationConfig(), Tally()) for _ in range(2))
     rich.resume(accepted=40, committed=10, recent=[4] * 10)
     poor.resume(accepted=40, committed=40, recent=[1] * 40)
 
@@ -117,7 +117,7 @@ def test_demand_asks_less_when_answers_bring_more() -> None:
 def test_starvation_needs_a_whole_window_of_evidence() -> None:
     """A class is given up after `patience` answers that brought too little, not one earlier; failures do not count."""
     config = StarvationConfig(patience=10, min_yield_ratio=0.1)
-    account = ClassDemand("a", 50, 5, config)
+    account = ClassDemand("a", 50, 5, config, Tally())
     for _ in range(9):
         account.note_committed(0, is_failed=False)
     account.note_committed(0, is_failed=True)
@@ -150,34 +150,31 @@ def test_demand_of_a_chain_never_stalls(target: int, stages: int, concurrency: i
             account.note_committed(rows, is_failed=False)
             if number + 1 < stages and rows:
                 fed_by[number + 1].add(Source(f"r:{number}:{account.committed}", "text", "a", {}))
-                chain[number + 1].reconsider("a")
+                chain[number + 1].tally.note("a")
 
 
 def chain_of(target: int, *, stages: int) -> tuple[list[Demand], list[Sources]]:
-    """Stages of one class, each fed by the one before, wired as lanes wire them."""
+    """Stages of one class, each fed by the one before, wired as a session wires them."""
     sources = [Sources(["a"], copies=1) for _ in range(stages)]
-    patient = StarvationConfig(patience=10_000)
-    accounts: list[ClassDemand] = [FeedingDemand("a", target, 1, patient) for _ in range(stages - 1)]
-    accounts.append(ClassDemand("a", target, 1, patient))
-    for number, account in enumerate(accounts[1:], start=1):
-        account.sources, account.feeder = sources[number], accounts[number - 1]
-        before = accounts[number - 1]
-        assert isinstance(before, FeedingDemand)
-        before.fed = account
-    order = Interleaving({"a": target})
-    chain = [
-        Demand(order, {"a": account}, window=1000, is_ordered=number == stages - 1)
-        for number, account in enumerate(accounts)
-    ]
-    for before, after in itertools.pairwise(chain):
-        after.on_change = before.reconsider
+    tallies = [Tally()]
+    for _ in range(stages - 1):
+        tallies.append(Tally(upstream=tallies[-1]))
+    patient, order = StarvationConfig(patience=10_000), Interleaving({"a": target})
+    chain: list[Demand] = []
+    for number in reversed(range(stages)):
+        facts = ("a", target, 1, patient, tallies[number], sources[number] if number else None)
+        if chain:
+            account: ClassDemand = FeedingDemand(*facts, fed=chain[0].classes["a"], feeds=sources[number + 1])
+        else:
+            account = ClassDemand(*facts)
+        chain.insert(0, Demand(order, {"a": account}, tallies[number], window=1000, is_ordered=number == stages - 1))
     return chain, sources
 
 
 def test_barren_class_costs_its_patience_and_no_more() -> None:
     """Where nothing is judged yet (an encoder is loading) and no row survives, asking stops after `patience` answers."""
     config = StarvationConfig(patience=20)
-    account = ClassDemand("a", 1000, 5, config)
+    account = ClassDemand("a", 1000, 5, config, Tally())
     asked = 0
     while account.is_wanted() and asked < 500:
         ordinal = account.next_ordinal()
@@ -381,8 +378,9 @@ def test_demand_chooses_as_if_it_looked_at_every_class_each_time(data: st.DataOb
     targets = data.draw(st.dictionaries(st.sampled_from("abcdef"), st.integers(1, 12), min_size=1))
     order = Interleaving(targets)
     starvation = StarvationConfig(patience=4)
-    classes = {label: ClassDemand(label, n, 1, starvation) for label, n in targets.items()}
-    demand = Demand(order, classes, window=10)
+    tally = Tally()
+    classes = {label: ClassDemand(label, n, 1, starvation, tally) for label, n in targets.items()}
+    demand = Demand(order, classes, tally, window=10)
     for _ in range(data.draw(st.integers(1, 60))):
         is_open = [c for c in classes.values() if c.is_open]
         head = min(is_open, key=lambda c: order.place(c.label, c.committed), default=None)

@@ -366,7 +366,7 @@ def test_template_that_fails_for_a_stored_slot_loses_no_answer(tmp_path: Path, m
 
     monkeypatch.setattr(SlotMaker, "make", fail_late)
     monkeypatch.setattr(JournalWriter, "call", slowly)
-    monkeypatch.setattr("synthgen.engine.running.stage_runner.RELOAD_BATCH", 1)
+    monkeypatch.setattr("synthgen.engine.running.earlier_answers.RELOAD_BATCH", 1)
     scene.wrap, scene.changes = note, {}
     with pytest.raises(JobError, match="undefined"):
         scene.play()

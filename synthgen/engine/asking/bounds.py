@@ -172,7 +172,7 @@ class Level:
             errors: By how many standard errors the answers may have been quicker than they were seen to be.
         """
         more = self.mean_in_flight / max(1.0, other.mean_in_flight)
-        if more <= 1.2:  # too little more to tell
+        if more <= 1.2:  # too little more to judge by
             return 2.0
         (here, here_error), (there, there_error) = self._median(), other._median()
         slower = here - there - errors * math.hypot(here_error, there_error)

@@ -15,6 +15,7 @@ from fractions import Fraction
 
 from synthgen.job import BudgetConfig
 from synthgen.records import Spend, Usage
+from synthgen.text import duration_s
 
 LEASE = Fraction(5, 4)
 MAX_LEASE = 4
@@ -33,7 +34,7 @@ class Budget:
 
     def __init__(self, config: BudgetConfig, *, spent: Spend) -> None:
         self._config = config
-        self.is_bounded = (config.max_usd, config.max_tokens, config.max_requests) != (None, None, None)
+        self.is_bounded = bool(self._used(Spend()))
         self.spent = spent
         self.reserved = Spend()
         self._lease = Spend()
@@ -44,10 +45,11 @@ class Budget:
         Returns:
             None where it was reserved, else the bound in its way, in words.
         """
-        bound = self._bound_broken_by(self.spent + self.reserved + estimate)
-        if bound is None:
+        used = self._used(self.spent + self.reserved + estimate)
+        broken = next((words for amount, bound, words in used if amount > bound), None)
+        if broken is None:
             self.reserved += estimate
-        return bound
+        return broken
 
     def settle(self, estimate: Spend, actual: Spend) -> None:
         """Turn a reservation into what was really spent."""
@@ -71,43 +73,30 @@ class Budget:
     @property
     def used_ratio(self) -> float:
         """Share of the tightest bound that is spent; 0 where nothing is bounded."""
-        config, spent = self._config, self.spent
-        shares = [
-            float(used / bound)
-            for used, bound in (
-                (spent.requests, config.max_requests),
-                (spent.usage.total_tokens, config.max_tokens),
-                (spent.usage.usd, config.max_usd),
-            )
-            if bound is not None
-        ]
-        return max(shares, default=0.0)
+        return max((float(amount / bound) for amount, bound, _ in self._used(self.spent)), default=0.0)
 
     @property
     def has_reservations(self) -> bool:
         return self.reserved.requests > 0
 
-    def _bound_broken_by(self, total: Spend) -> str | None:
-        config, usage = self._config, total.usage
-        if config.max_requests is not None and total.requests > config.max_requests:
-            return f"max_requests: {config.max_requests:,} requests"
-        if config.max_tokens is not None and usage.total_tokens > config.max_tokens:
-            return f"max_tokens: {config.max_tokens:,} tokens"
-        if config.max_usd is not None and usage.usd > config.max_usd:
-            return f"max_usd: ${config.max_usd}"
-        return None
+    def _used(self, spend: Spend) -> list[tuple[Decimal, Decimal, str]]:
+        """What `spend` is of each bound there is: the amount, the bound, and the bound in words."""
+        config, usage = self._config, spend.usage
+        found = (
+            (spend.requests, config.max_requests, "max_requests: {:,} requests"),
+            (usage.total_tokens, config.max_tokens, "max_tokens: {:,} tokens"),
+            (usage.usd, config.max_usd, "max_usd: ${}"),
+        )
+        return [(Decimal(a), Decimal(bound), words.format(bound)) for a, bound, words in found if bound is not None]
 
 
 def _covers(larger: Spend, smaller: Spend) -> bool:
-    a, b = larger, smaller
-    return a.requests >= b.requests and all(
-        x >= y
-        for x, y in (
-            (a.usage.input_tokens, b.usage.input_tokens),
-            (a.usage.output_tokens, b.usage.output_tokens),
-            (a.usage.usd, b.usage.usd),
-        )
-    )
+    return all(more >= less for more, less in zip(_parts(larger), _parts(smaller), strict=True))
+
+
+def _parts(spend: Spend) -> tuple[int | Decimal, ...]:
+    usage = spend.usage
+    return spend.requests, usage.input_tokens, usage.output_tokens, usage.usd
 
 
 def _scaled(spend: Spend, factor: int | Fraction) -> Spend:
@@ -130,8 +119,7 @@ def seconds_until(deadline: str, *, now: dt.datetime, worked_s: float = 0.0) -> 
     if clock:
         at = now.replace(hour=int(clock[1]), minute=int(clock[2]), second=0, microsecond=0)
         return ((at if at > now else at + dt.timedelta(days=1)) - now).total_seconds()
-    units = {"h": 3600, "m": 60, "s": 1}
-    return sum(int(n) * units[unit] for n, unit in re.findall(r"(\d+)([hms])", deadline)) - worked_s
+    return duration_s(deadline) - worked_s
 
 
 @dataclass(frozen=True, slots=True)

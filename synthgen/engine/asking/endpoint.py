@@ -77,7 +77,7 @@ class Endpoint:
     refusals: int = 0
     down: Failure | None = None
     _output_tokens: _Mean = field(default_factory=lambda: _Mean(UNKNOWN_OUTPUT_TOKENS))
-    _told: tuple[int, float | None] | None = None
+    _reported: tuple[int, float | None] | None = None
     _look_again_at: float = float("-inf")
     _input_tokens: int = 0
     _input_chars: int = 0
@@ -108,7 +108,7 @@ class Endpoint:
         except Exception as error:  # the translation table: the provider says what its own errors mean
             return self.provider.classify(error)
 
-    def most(self, request: Request) -> Spend:
+    def max_spend(self, request: Request) -> Spend:
         """What a request costs at most: a token holds at least a byte, or what it held at least so far (less than one
         where the far side adds a prompt of its own); the answer is bounded by `max_tokens`, which a budget of tokens or
         money requires."""
@@ -167,7 +167,7 @@ class Endpoint:
         return self.refusals >= bound
 
     def is_out_of_reach(self, failure: Failure, attempts: int) -> bool:
-        """Whether an endpoint that never answered cannot be reached: a wrong address, told soon rather than late."""
+        """Whether an endpoint that never answered cannot be reached: a wrong address, reported soon, not late."""
         if self.answers or failure.code != "connect":
             return False
         return attempts >= CONNECT_ATTEMPTS_BEFORE_FIRST_ANSWER or self.breaker.probes >= 2
@@ -177,12 +177,12 @@ class Endpoint:
         why, now = self.limits.why(), self.clock()
         if not why and now < self._look_again_at:
             return None
-        found, before = self.limits.statistics(), self._told
+        found, before = self.limits.statistics(), self._reported
         bounds = (found.max_concurrency, found.requests_per_s)
         if not why and before is not None and not _differs(before, *bounds):
             self._look_again_at = now + LOOKED_AT_EVERY_S
             return None
-        self._told, self._look_again_at = bounds, now + REPORT_EVERY_S
+        self._reported, self._look_again_at = bounds, now + REPORT_EVERY_S
         if not why and before is None:  # where it begins is no change
             return None
         return LimitChange(
@@ -207,10 +207,10 @@ def _turns(request: Request) -> int:
     return len(request.prompt.messages)
 
 
-def _differs(told: tuple[int, float | None], max_concurrency: int, requests_per_s: float | None) -> bool:
+def _differs(before: tuple[int, float | None], max_concurrency: int, requests_per_s: float | None) -> bool:
     """Whether either bound moved by more than a tenth."""
-    places, rate = told
-    if abs(max_concurrency - places) > REPORTED_RATE_CHANGE_RATIO * places:
+    slots, rate = before
+    if abs(max_concurrency - slots) > REPORTED_RATE_CHANGE_RATIO * slots:
         return True
     if rate is None or requests_per_s is None:
         return rate is not requests_per_s

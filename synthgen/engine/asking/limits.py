@@ -1,6 +1,6 @@
 """How fast and how many at once, for one endpoint and key.
 
-Three layers, the tightest counts: what the job declares, what the endpoint's `x-ratelimit-*` headers tell, and what it
+Three layers, the tightest counts: what the job declares, what the endpoint's `x-ratelimit-*` headers say, and what it
 turns out to take (`adaptive`). Requests and tokens a minute are spread over the minute by leaky buckets (`aiolimiter`)
 a twentieth of a second deep, so there is no burst at the start of a run, a minute or a second. Tokens are taken by
 estimate and settled by usage: what was taken too much or too little is made good by the next request. One dispatch
@@ -9,7 +9,6 @@ loop an endpoint waits here, not hundreds of requests.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -20,6 +19,7 @@ from synthgen.engine.asking.breaker import Breaker
 from synthgen.engine.clock import Clock, loop_time
 from synthgen.engine.signal import Signal
 from synthgen.job import LimitsConfig
+from synthgen.text import duration_s
 
 BURST_S = 0.02
 LATE_S, DEPTH_RATIO = 0.05, 0.01
@@ -28,8 +28,6 @@ USED_RATIO = 0.985
 MAX_WINDOW_S = 90.0
 SAME_RATIO = 0.05
 DECLARED_START_RATIO = 0.5
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
-_UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "": 1.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +87,7 @@ class EndpointLimits:
         self._last_tokens = 0.0
 
     async def admit(self) -> None:
-        """Wait for a place in flight, an open endpoint, and the requests rates; take the place.
+        """Wait for a concurrency slot, an open endpoint, and the request rates; take the slot.
 
         Cancellation: nothing stays taken but a share of the rate.
         """
@@ -119,7 +117,7 @@ class EndpointLimits:
             await self._freed.wait(timeout_s=None if closed_s == float("inf") else closed_s)
         elif self._in_flight >= adaptive.concurrency:
             await self._freed.wait()
-            adaptive.used(places_s=self._clock() - now)
+            adaptive.used(slots_s=self._clock() - now)
         elif self._next_at > now:
             await self._freed.wait(timeout_s=self._next_at - now)
             adaptive.used(rate_s=self._clock() - now)
@@ -152,7 +150,7 @@ class EndpointLimits:
         self._owed_tokens = max(self._owed_tokens + used - estimate, -max_given_back)
 
     def release(self) -> None:
-        """Give back the place in flight."""
+        """Give the concurrency slot back."""
         self._in_flight -= 1
         self._freed.notify()
 
@@ -203,7 +201,7 @@ class EndpointLimits:
         return is_open and is_in_time and self._in_flight < adaptive.concurrency and has_rate
 
     @property
-    def free_places(self) -> int:
+    def free_slots(self) -> int:
         """Requests that could be sent at once; 0 where a rate says when the next one may go."""
         adaptive = self._adaptive
         has_rate = self._requests.per_min or self._tokens.per_min or adaptive.requests_per_s
@@ -236,7 +234,7 @@ class _Bucket:
 
     @property
     def per_min(self) -> float | None:
-        """The rate as it is declared or told."""
+        """The rate as it is declared or reported."""
         return self._per_min
 
     @property
@@ -265,11 +263,10 @@ class _Bucket:
 
 
 def _reported_per_min(headers: Mapping[str, str], what: str) -> float | None:
-    """The limit a minute that headers tell; None where they tell none, or one of a longer window."""
+    """The limit a minute that headers report; None where they report none, or one of a longer window."""
     try:
         limit = float(headers[f"x-ratelimit-limit-{what}"])
     except (KeyError, ValueError):
         return None
-    parts = _DURATION.findall(headers.get(f"x-ratelimit-reset-{what}", ""))
-    window_s = sum(float(n) * _UNIT_S[unit] for n, unit in parts)
+    window_s = duration_s(headers.get(f"x-ratelimit-reset-{what}", ""))
     return limit if limit > 0 and window_s <= MAX_WINDOW_S else None

@@ -30,7 +30,7 @@ def audit_promises(journal: Journal, prepared: PreparedJob, findings: Findings) 
     if check is None:
         return
     rows = list(journal.rows(accepted=True))
-    forms = [normalise(row.text) for row in rows]
+    texts = [normalise(row.text) for row in rows]
     thresholds = as_thresholds(check.lexical, check.threshold if check.near else None)
     for stage, threshold in thresholds.items():
         if len(rows) > MAX_ROWS[stage]:
@@ -40,21 +40,21 @@ def audit_promises(journal: Journal, prepared: PreparedJob, findings: Findings) 
             )
             continue
         findings.checked[f"pairs compared ({stage})"] += len(rows) * (len(rows) - 1) // 2
-        for one, other, similarity in _pairs(stage, threshold, rows, forms):
-            if check.contrast is None or stage == "exact" or not is_contrast(forms[one], forms[other]):
-                told = f"{rows[one].row_id} and {rows[other].row_id} both accepted"
-                findings.differ("promise", "", told, f"{stage} similarity {similarity:.4f}, {threshold} is too near")
+        for one, other, similarity in _pairs(stage, threshold, rows, texts):
+            if check.contrast is None or stage == "exact" or not is_contrast(texts[one], texts[other]):
+                both = f"{rows[one].row_id} and {rows[other].row_id} both accepted"
+                findings.differ("promise", "", both, f"{stage} similarity {similarity:.4f}, {threshold} is too near")
     _audit_duplicates(journal, findings)
 
 
-def _pairs(stage: str, threshold: float, rows: Sequence[StoredRow], forms: Sequence[str]) -> list[Pair]:
+def _pairs(stage: str, threshold: float, rows: Sequence[StoredRow], texts: Sequence[str]) -> list[Pair]:
     if stage == "near":
         vectors = [vector for row in rows if (vector := as_vector(row.vector)) is not None]
         return list(near_pairs(np.stack(vectors), threshold)) if len(vectors) == len(rows) and vectors else []
     if stage == "lexical":
-        return list(lexical_pairs(forms, threshold))
+        return list(lexical_pairs(texts, threshold))
     seen: dict[str, int] = {}
-    firsts = [seen.setdefault(form, place) for place, form in enumerate(forms)]
+    firsts = [seen.setdefault(form, place) for place, form in enumerate(texts)]
     return [(first, place, 1.0) for place, first in enumerate(firsts) if first != place]
 
 

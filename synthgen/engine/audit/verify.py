@@ -183,7 +183,7 @@ class _Deriver:
         judge: The row judge.
         pools: The pool judge, which knows the real rows and no accepted ones yet.
         sources: What the stage before accepted; None for a first stage.
-        findings: Told of differences.
+        findings: Collects differences.
     """
 
     def __init__(
@@ -216,7 +216,7 @@ class _Deriver:
             self._findings.differ("items", name, f"{len(slot.rows)} items", f"{len(evaluated.items)} in its answer")
             self.follow_recorded(slot.rows)
             return
-        evaluated = self._pools.judge_texts(evaluated)
+        (evaluated,) = self._pools.judge_texts([evaluated])
         vectors = [row.vector for row, item in zip(slot.rows, evaluated.items, strict=True) if item.rejection is None]
         kept = {d: v for d, v in zip(vector_digests(evaluated.surviving_texts), vectors, strict=True) if v is not None}
         if self._pools.encoder is not None and len(kept) < len(vectors):

@@ -14,19 +14,19 @@ from synthgen.engine.planning.prepared import PreparedJob
 from synthgen.engine.planning.stage_journals import open_journals, stage_dirs
 from synthgen.errors import JobError
 from synthgen.identity import content_id
-from synthgen.journal import JOURNAL_NAME, Journal, RunLock
+from synthgen.journal import JOURNAL_NAME, RunLock, WritableJournal
 
 Admission = Literal["refuse", "keep"]
 ASKED_BEFORE_KEY = "asked_before"
 
 
-def admit_job(journals: Sequence[Journal], prepared: PreparedJob, run_dir: Path, on_change: Admission) -> bool:
+def admit_job(journals: Sequence[WritableJournal], prepared: PreparedJob, run_dir: Path, on_change: Admission) -> bool:
     """Compare the job with the one the run was started with, and make it the run's; whether the run goes on.
 
     Args:
         journals: One for each stage, the run's own last.
         prepared: The job's last stage.
-        run_dir: To blame.
+        run_dir: As error messages name it.
         on_change: As `run_job`.
 
     Raises:
@@ -43,7 +43,7 @@ def admit_job(journals: Sequence[Journal], prepared: PreparedJob, run_dir: Path,
     return is_resumed
 
 
-def forget_decisions(journals: Sequence[Journal]) -> None:
+def forget_decisions(journals: Sequence[WritableJournal]) -> None:
     """Drop the decisions of every stage. Later stages first: their answers are put aside until the rows that they were
     made from are accepted again, so a crash in between leaves nothing under a wrong row."""
     for journal in reversed(journals[1:]):
@@ -51,7 +51,7 @@ def forget_decisions(journals: Sequence[Journal]) -> None:
     journals[0].forget_decisions()
 
 
-def adopt_job(journals: Sequence[Journal], prepared: PreparedJob, effect: Effect) -> None:
+def adopt_job(journals: Sequence[WritableJournal], prepared: PreparedJob, effect: Effect) -> None:
     """Make a job the run's own, and keep what a later replay needs of it.
 
     Args:
@@ -63,7 +63,7 @@ def adopt_job(journals: Sequence[Journal], prepared: PreparedJob, effect: Effect
         _adopt(journal, stage, effect)
 
 
-def _adopt(journal: Journal, prepared: PreparedJob, effect: Effect) -> None:
+def _adopt(journal: WritableJournal, prepared: PreparedJob, effect: Effect) -> None:
     before = journal.meta()
     facts = {
         "fingerprint": orjson.dumps(prepared.fingerprint()).decode(),
@@ -120,10 +120,10 @@ def settle_by_asking(prepared: PreparedJob, run_dir: Path, confirm: Callable[[Pr
 
 
 def refused(preview: Preview, run_dir: Path, *, why: str = "nothing was changed") -> JobError:
-    """What a job that asks differently is told."""
+    """The error of a job that asks differently."""
     listed = "\n".join(f"  {line}" for line in preview.lines())
     return JobError(
         f"{run_dir}: this run was started with another job; {why}\n{listed}",
-        hint="--on-change keep: keep its answers and ask what is missing the new way (nothing is bought twice); "
+        hint="--on-change keep: keep its answers and ask what is missing the new way (nothing is paid for twice); "
         "or choose a new folder with --out",
     )

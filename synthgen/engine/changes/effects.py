@@ -25,7 +25,7 @@ class Effect(IntEnum):
 _MEANINGS = {
     Effect.FREE: "free: no row is judged again and nothing is asked again",
     Effect.REPLAY: "recomputed from the answers without a request; rows accepted so far may be dropped",
-    Effect.NEW_SLOTS: "asked the new way from here on: answers already bought stay and are judged anew",
+    Effect.NEW_SLOTS: "asked the new way from here on: answers already paid for stay and are judged anew",
 }
 
 

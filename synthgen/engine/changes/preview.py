@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from synthgen.engine.asking.prices import price_of
 from synthgen.engine.changes.effects import Change, as_it_meant, compare
 from synthgen.engine.changes.estimate import estimate
-from synthgen.engine.planning.demand import ClassDemand
+from synthgen.engine.planning.demand import ClassDemand, Tally
 from synthgen.engine.planning.prepared import PreparedJob
 from synthgen.job import Job
 from synthgen.journal import Journal
@@ -50,9 +50,8 @@ class Outlook:
         return {
             "rows": self.missing,
             "requests": self.requests,
-            "input_tokens": self.usage.input_tokens,
-            "output_tokens": self.usage.output_tokens,
-            "usd": float(self.usage.usd) if self.has_price else None,
+            **self.usage.as_json(),
+            **({} if self.has_price else {"usd": None}),
         }
 
     def lines(self) -> Iterator[str]:
@@ -140,7 +139,7 @@ def _slots_to_come(
     journal: Journal, stage: PreparedJob, label: str, rows: float, before: Journal | None
 ) -> tuple[int, float]:
     """Slots of a class that are still to be asked for so many rows, and how many of them have no row to work on yet."""
-    account = ClassDemand(label, stage.targets[label], stage.items, stage.job.starvation)
+    account = ClassDemand(label, stage.targets[label], stage.items, stage.job.starvation, Tally())
     recent = journal.recent_yields(label, last=LOOKED_BACK_ANSWERS)
     accepted, committed = journal.accepted_counts().get(label, 0), journal.committed_counts().get(label, 0)
     account.resume(accepted=accepted, committed=committed, recent=recent)

@@ -53,8 +53,8 @@ def recall_prepared(journal: Journal, settings: Sequence[str] = ()) -> PreparedJ
     for setting in settings:
         job = override(job, setting)
     templates = _templates(meta, job, base)
-    blamed = ", ".join(f"--set {setting}" for setting in settings) or meta["job_path"]
-    prepared = prepare_job(job, base=base, name=blamed, templates=templates, stage=len(templates) - 1)
+    shown_name = ", ".join(f"--set {setting}" for setting in settings) or meta["job_path"]
+    prepared = prepare_job(job, base=base, name=shown_name, templates=templates, stage=len(templates) - 1)
     if content_id(canonical_json(prepared.item.model_json_schema())) != fingerprint["item"] and not settings:
         raise JobError(
             f"schema: {job.schema_} in {base} is not what it was when the run used it",

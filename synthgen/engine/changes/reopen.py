@@ -12,7 +12,7 @@ import orjson
 
 from synthgen.engine.planning.stage_journals import found_stage_dirs, open_journals
 from synthgen.errors import JournalError
-from synthgen.journal import Journal, RunLock
+from synthgen.journal import Journal, RunLock, WritableJournal
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def reopen_failed(run_dir: Path) -> Reopened:
         )
 
 
-def _reopen(journals: Sequence[Journal], labels: Sequence[str]) -> None:
+def _reopen(journals: Sequence[WritableJournal], labels: Sequence[str]) -> None:
     """Stages after one that judges anew work on rows that may change: theirs are put aside first, later ones first."""
     has_failed = [any(label in journal.failed_counts() for label in labels) for journal in journals]
     if not any(has_failed):

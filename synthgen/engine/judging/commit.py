@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
 from itertools import islice, takewhile
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import anyio
 import anyio.to_thread
@@ -24,11 +23,12 @@ from synthgen.engine.judging.evaluate import EvaluatedSlot, Judged
 from synthgen.engine.planning.demand import ClassDemand, Demand
 from synthgen.engine.writer import JournalWriter
 from synthgen.journal import CommittedSlot
-from synthgen.records import Candidate, Decision, Nearest, Reason, Rejection
+from synthgen.records import Decision, Nearest, Reason, Rejection
 
 BURST = 64
 # A search of so many rows takes longer than to hand it to a thread, and costs less the more are searched for at once.
 LARGE_POOL_ROWS, LARGE_BURST = 20_000, 256
+DedupOf: TypeAlias = Callable[[str], Deduplicator]
 
 
 class _Burst(NamedTuple):
@@ -46,75 +46,87 @@ class _Burst(NamedTuple):
     dedup: Deduplicator
     items: Sequence[Judged]
 
-    @property
-    def is_large(self) -> bool:
-        """Whether others should have their turn meanwhile."""
-        return bool(self.items) and self.dedup.accepted_rows >= LARGE_POOL_ROWS
-
     def search(self) -> None:
         """Look for all of them at once."""
         if len(self.items) > 1:
             self.dedup.look_ahead([item.candidate for item in self.items], [item.vector for item in self.items])
 
 
+class Turn(NamedTuple):
+    """A slot whose turn has come, its class's account, and who holds the rows that its items are compared with."""
+
+    account: ClassDemand
+    evaluated: EvaluatedSlot
+    dedup: Deduplicator
+
+
+class Decided(NamedTuple):
+    """A slot with a decision for each of its items."""
+
+    account: ClassDemand
+    evaluated: EvaluatedSlot
+    decisions: Sequence[Decision]
+
+
 class Committer:
-    """Judges landed slots against everything accepted before them.
+    """Judges evaluated slots in slot order, against everything accepted before them.
 
     Args:
         demand: The classes' accounts; this is the only place that closes them.
-        dedup: Holds the accepted rows that one of a class is compared with.
         writer: Where decisions go.
-        observe: Told of every row and slot.
-        pass_on: Handed the accepted rows of each slot once they are durable, where another stage works on them.
+        observe: Receives an event for every row and slot.
+        passes_on: Whether another stage works on what is accepted: slots are reported once they are durable.
     """
 
-    def __init__(
-        self,
-        *,
-        demand: Demand,
-        dedup: Callable[[str], Deduplicator],
-        writer: JournalWriter,
-        observe: Observer,
-        pass_on: Callable[[Sequence[Candidate]], None] | None = None,
-    ) -> None:
-        self._demand, self._dedup, self._writer, self._observe = demand, dedup, writer, observe
-        self._pass_on = pass_on
+    def __init__(self, *, demand: Demand, writer: JournalWriter, observe: Observer, passes_on: bool = False) -> None:
+        self._demand, self._writer, self._observe, self._passes_on = demand, writer, observe, passes_on
         self._evaluated: dict[tuple[str, int], EvaluatedSlot] = {}
-        self._turn = anyio.Lock(fast_acquire=True)
+        self._in_turn = anyio.Lock(fast_acquire=True)
 
     @property
     def waiting(self) -> int:
-        """Slots landed and not yet judged."""
+        """Slots evaluated and not yet judged."""
         return len(self._evaluated)
 
-    def land(self, evaluated: EvaluatedSlot) -> None:
+    def add(self, evaluated: EvaluatedSlot) -> None:
         """Take in a slot, to be judged when its turn comes; one of a class that is done has no turn."""
         if self._demand.classes[evaluated.slot.label].is_open:
             self._evaluated[evaluated.slot.label, evaluated.slot.ordinal] = evaluated
 
-    async def commit_ready(self) -> int:
-        """Judge the slots whose turn has come, some of them; how many there were.
+    async def commit_ready(self, dedup_of: DedupOf, each: Callable[[Turn], object]) -> int:
+        """Have the slots judged whose turn has come, some of them; how many there were.
 
-        Large pools are searched in another thread. Nothing of the pools changes meanwhile, and what lands waits for the
-        next call.
+        Large pools are searched in another thread. Nothing of the pools changes meanwhile, and what is added waits for
+        the next call.
+
+        Args:
+            dedup_of: Who holds the accepted rows that one of a class is compared with.
+            each: Called with each of them in turn; has it decided and committed.
         """
-        async with self._turn:
-            bursts = list(self._bursts(BURST))
-            if any(burst.is_large for burst in bursts):
-                bursts = list(self._bursts(LARGE_BURST))
+        async with self._in_turn:
+            bursts = list(self._bursts(dedup_of))
+            if any(burst.items and _is_large(burst.dedup) for burst in bursts):
                 await anyio.to_thread.run_sync(_search_all, bursts)
             else:
                 _search_all(bursts)
-            return sum([self._commit_burst(burst) for burst in bursts])
+            count = 0
+            for burst in bursts:
+                for turn in self._turns(burst):
+                    each(turn)
+                    count += 1
+            return count
 
-    def _bursts(self, at_most: int) -> Iterator[_Burst]:
+    def _bursts(self, dedup_of: DedupOf) -> Iterator[_Burst]:
         if self._demand.is_ordered:
             if (head := self._demand.head()) is not None:
-                yield self._burst(None, self._dedup(head.label), self._demand.upcoming(), at_most)
+                dedup = dedup_of(head.label)
+                yield self._burst(None, dedup, self._demand.upcoming(), _burst_size([dedup]))
             return
-        for account in list(self._demand.open_classes()) if self._evaluated else ():
+        accounts = list(self._demand.open_classes()) if self._evaluated else []
+        at_most = _burst_size([dedup_of(account.label) for account in accounts])
+        for account in accounts:
             turns = ((account.label, ordinal) for ordinal in itertools.count(account.committed))
-            burst = self._burst(account, self._dedup(account.label), turns, at_most)
+            burst = self._burst(account, dedup_of(account.label), turns, at_most)
             at_most -= burst.size
             yield burst
 
@@ -128,78 +140,82 @@ class Committer:
         items = [item for turn in searched for item in self._evaluated[turn].items if item.rejection is None]
         return _Burst(account, len(ready), dedup, items)
 
-    def _commit_burst(self, burst: _Burst) -> int:
-        for count in range(burst.size):
+    def _turns(self, burst: _Burst) -> Iterator[Turn]:
+        """The slots of a burst, as long as the one before did not change whose turn it is."""
+        for _ in range(burst.size):
             account = self._demand.head() if burst.account is None else burst.account
             if account is None or not account.is_open:
-                return count
+                return
             evaluated = self._evaluated.pop((account.label, account.committed), None)
             if evaluated is None:
-                return count
-            self._commit(account, evaluated)
-        return burst.size
+                return
+            yield Turn(account, evaluated, burst.dedup)
 
-    def close_exhausted(self) -> None:
-        """Give up the classes for which the stage before brings no more rows, once all it brought are judged."""
-        for account in list(self._demand.open_classes()):
-            if account.is_upstream_exhausted():
-                account.is_stalled = True
-                self._report_stalled(account)
-                self._demand.on_change(account.label)
-
-    def _commit(self, account: ClassDemand, evaluated: EvaluatedSlot) -> None:
+    def decide(self, turn: Turn) -> Decided:
+        """Decide on the items of a slot whose turn has come."""
+        account, evaluated, dedup = turn
         decisions: list[Decision] = []
         accepted = 0
         for item in evaluated.items:
-            decision = self._decide(item, has_room=account.has_room(accepted))
-            accepted += decision.rejection is None
-            decisions.append(decision)
-        slot = evaluated.slot
-        committed = CommittedSlot(slot.id, slot.label, slot.ordinal, evaluated.is_failed, tuple(decisions))
-        kept = [decision.candidate for decision in decisions if decision.rejection is None]
-        self._writer.queue(committed, then=partial(self._pass_on, kept) if self._pass_on and kept else None)
-        account.note_committed(accepted, is_failed=evaluated.is_failed)
-        self._tell(account, evaluated, decisions)
-        self._close_if_done(account)
+            rejection, nearest, results = judge_among_accepted(dedup, item)
+            if rejection is None and not account.has_room(accepted):
+                rejection = Rejection(Reason.SURPLUS, {})
+            if rejection is None:
+                dedup.accept(item.candidate, item.vector)
+                accepted += 1
+            vector = None if item.vector is None else item.vector.tobytes()
+            decisions.append(Decision(item.candidate, rejection, nearest, vector, results))
+        return Decided(account, evaluated, decisions)
 
-    def _decide(self, item: Judged, *, has_room: bool) -> Decision:
-        candidate = item.candidate
-        dedup = self._dedup(candidate.label)
-        rejection, nearest, results = judge_among_accepted(dedup, item)
-        if rejection is None and not has_room:
-            rejection = Rejection(Reason.SURPLUS, {})
-        if rejection is None:
-            dedup.accept(candidate, item.vector)
-        vector = None if item.vector is None else item.vector.tobytes()
-        return Decision(candidate, rejection, nearest, vector, results)
-
-    def _tell(self, account: ClassDemand, evaluated: EvaluatedSlot, decisions: list[Decision]) -> None:
+    def commit(self, decided: Decided) -> None:
+        """Write decisions down, account for them, and close the class where it is done."""
+        account, evaluated, decisions = decided
+        slot, is_failed = evaluated.slot, evaluated.is_failed
+        accepted = sum([decision.rejection is None for decision in decisions])
+        committed = CommittedSlot(slot.id, slot.label, slot.ordinal, is_failed, tuple(decisions))
+        self._writer.queue(committed, about=account if self._passes_on and accepted else None)
+        account.note_committed(accepted, is_failed=is_failed)
         for decision in decisions:
             c = decision.candidate
             if decision.rejection is None:
                 self._observe(RowAccepted(c.label, c.id, c.text))
             else:
                 self._observe(RowRejected(c.label, c.id, decision.rejection.reason, c.text))
-        ordinal = evaluated.slot.ordinal
-        self._observe(SlotCommitted(account.label, ordinal, evaluated.is_failed, account.accepted, account.target))
+        self._observe(SlotCommitted(account.label, slot.ordinal, is_failed, account.accepted, account.target))
+        self._close_if_done(account)
+
+    def close_exhausted(self) -> None:
+        """Let the classes stall for which the stage before brings no more rows, once all it brought are judged."""
+        for account in list(self._demand.open_classes()):
+            if account.is_upstream_exhausted():
+                self._stall(account)
 
     def _close_if_done(self, account: ClassDemand) -> None:
-        self._report_if_done(account)
-        if not account.is_open:
-            self._evaluated = {
-                turn: evaluated for turn, evaluated in self._evaluated.items() if turn[0] != account.label
-            }
-
-    def _report_if_done(self, account: ClassDemand) -> None:
         if account.is_met:
             self._observe(ClassMet(account.label, account.accepted))
         elif account.has_stalled():
-            account.is_stalled = True
-            self._report_stalled(account)
+            self._stall(account)
+        if not account.is_open:
+            self._evaluated = {turn: waiting for turn, waiting in self._evaluated.items() if turn[0] != account.label}
 
-    def _report_stalled(self, account: ClassDemand) -> None:
-        recent = account.recent
-        self._observe(ClassStarved(account.label, account.accepted, account.target, len(recent), sum(recent)))
+    def _stall(self, account: ClassDemand) -> None:
+        account.stall()
+        self._observe(class_starved(account))
+
+
+def class_starved(account: ClassDemand) -> ClassStarved:
+    """The event that a class stalled."""
+    recent = account.recent
+    return ClassStarved(account.label, account.accepted, account.target, len(recent), sum(recent))
+
+
+def _is_large(dedup: Deduplicator) -> bool:
+    """Whether others should have their turn while it is searched."""
+    return dedup.searches and dedup.accepted_rows >= LARGE_POOL_ROWS
+
+
+def _burst_size(dedups: Iterable[Deduplicator]) -> int:
+    return LARGE_BURST if any(map(_is_large, dedups)) else BURST
 
 
 def _search_all(bursts: Iterable[_Burst]) -> None:

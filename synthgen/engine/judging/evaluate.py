@@ -37,7 +37,6 @@ class Judged(NamedTuple):
     nearest: Nearest | None = None
     vector: Vector | None = None
     results: Mapping[str, Any] = NOTHING
-    is_text_judged: bool = False
 
     def with_contrast(self, verdict: Comparison) -> Mapping[str, Any]:
         """Its results, with the near row that differs in a negation or a number only, where one was found first."""
@@ -70,7 +69,7 @@ class EvaluatedSlot(NamedTuple):
 
 
 @dataclass(slots=True, eq=False)
-class _Open:
+class OpenItem:
     """An item while it is judged."""
 
     candidate: Candidate
@@ -81,9 +80,26 @@ class _Open:
         return Judged(self.candidate, self.rejection, results=self.results)
 
 
+class ParsedAnswers(NamedTuple):
+    """Answers whose items are rows that no check has seen.
+
+    Attributes:
+        slots: Of the answers.
+        items: Of each answer.
+        complaints: Where none of an answer's items is usable: what to say to the model when asking again.
+    """
+
+    slots: Sequence[Slot]
+    items: Sequence[Sequence[OpenItem]]
+    complaints: Sequence[str | None]
+
+
 @dataclass(frozen=True, slots=True)
 class RowJudge:
-    """Parses an answer, makes rows of it as the stage's kind says, and runs the checks that need nothing but the row.
+    """Parses answers, makes rows of them as the stage's kind says, and runs the checks that need nothing but the row.
+
+    Many answers at once, one step after the other over all of them: a third quicker than one answer after the other,
+    since the code and tables of a step stay in the processor's caches meanwhile.
 
     Attributes:
         kind: Of the stage.
@@ -106,21 +122,25 @@ class RowJudge:
     least: Mapping[str, float] = field(default_factory=dict)
 
     def judge(self, slot: Slot, completion: Completion) -> tuple[EvaluatedSlot, str | None]:
-        """The answer's items and, where none is usable, what to tell the model when asking again."""
-        return self.judge_each([(slot, completion)])[0]
+        """The answer's items and, where none is usable, what to say to the model when asking again."""
+        return self.check_each(self.parse_each([(slot, completion)]))[0]
 
-    def judge_each(self, answers: Sequence[tuple[Slot, Completion]]) -> list[tuple[EvaluatedSlot, str | None]]:
-        """As `judge`, for many at once, one step after the other over all of them: a third quicker, since the code and
-        tables of a step stay in the processor's caches meanwhile."""
+    def parse_each(self, answers: Sequence[tuple[Slot, Completion]]) -> ParsedAnswers:
+        """Make rows of the items of answers."""
         parsed = [self._parse(slot, completion) for slot, completion in answers]
-        opened = [
+        slots = [slot for slot, _ in answers]
+        items = [
             [self._open(slot, number, item) for number, item in enumerate(answer.items)]
-            for (slot, _), answer in zip(answers, parsed, strict=True)
+            for slot, answer in zip(slots, parsed, strict=True)
         ]
-        self._check([item for items in opened for item in items])
+        return ParsedAnswers(slots, items, [answer.complaint for answer in parsed])
+
+    def check_each(self, answers: ParsedAnswers) -> list[tuple[EvaluatedSlot, str | None]]:
+        """Run the row checks; as `judge`, for each answer."""
+        self._check([item for items in answers.items for item in items])
         return [
-            (EvaluatedSlot(slot, tuple([item.closed() for item in items])), answer.complaint)
-            for (slot, _), answer, items in zip(answers, parsed, opened, strict=True)
+            (EvaluatedSlot(slot, tuple([item.closed() for item in items])), complaint)
+            for slot, items, complaint in zip(*answers, strict=True)
         ]
 
     def warm_up(self) -> None:
@@ -141,7 +161,7 @@ class RowJudge:
             needs_text=self.kind in ("generate", "transform"),
         )
 
-    def _open(self, slot: Slot, number: int, item: ParsedItem) -> _Open:
+    def _open(self, slot: Slot, number: int, item: ParsedItem) -> OpenItem:
         source = slot.draft.source
         if source is None or item.rejection is not None:
             fields = item.fields
@@ -158,9 +178,9 @@ class RowJudge:
         if rejection is None and self.rewriting:
             candidate, changed = rewrite_row(self.rewriting, candidate)
             results = {**results, **changed}
-        return _Open(candidate, rejection, results)
+        return OpenItem(candidate, rejection, results)
 
-    def _check(self, items: Sequence[_Open]) -> None:
+    def _check(self, items: Sequence[OpenItem]) -> None:
         """Each check over all items that none before it objected to."""
         alive = [item for item in items if item.rejection is None]
         for check in self.checks:
@@ -245,68 +265,62 @@ class PoolJudge:
     label_judge: LabelJudge | None
     likeness: SourceLikeness | None = None
 
-    def judge(self, evaluated: EvaluatedSlot, kept: Mapping[str, bytes] | None = None) -> EvaluatedSlot:
-        """The same slot, with vectors, neighbours among the real rows, and the objections these raise.
+    def judge(self, evaluated: EvaluatedSlot, kept: Mapping[str, bytes] = NOTHING) -> EvaluatedSlot:
+        """A slot that `judge_texts` has seen, with vectors, neighbours among the real rows, and the objections these
+        raise.
 
         Args:
             evaluated: The slot.
             kept: Vectors that an earlier judging of the slot made, by digest; where one of them is missing, all are
                 made anew.
         """
-        evaluated = self.judge_texts(evaluated)
         if self.encoder is None:
             return evaluated
-        alive = [i for i, item in enumerate(evaluated.items) if item.rejection is None]
-        vectors = self._vectors(evaluated.surviving_texts, kept or {})
-        items = list(evaluated.items)
-        for place, vector in zip(alive, vectors, strict=True):
-            items[place] = self._judge_one(items[place], vector)
+        vectors = iter(self._vectors(self.encoder, evaluated.surviving_texts, kept))
+        items = [
+            item if item.rejection is not None else self._judge_one(item, next(vectors)) for item in evaluated.items
+        ]
         return evaluated._replace(items=tuple(items))
 
-    def judge_texts(self, evaluated: EvaluatedSlot) -> EvaluatedSlot:
-        """The same slot, with the objections of the real rows that need no vector: these items are not encoded.
+    def judge_texts(self, slots: Sequence[EvaluatedSlot]) -> list[EvaluatedSlot]:
+        """The same slots, with the objections of the real rows that need no vector: these items are not encoded.
 
         Only real rows count here: what was accepted depends on when the slot comes, and which texts are encoded
-        together must not.
+        together must not. Of many slots at once, which is much quicker; each verdict is the same as alone.
         """
-        return self.judge_texts_each([evaluated])[0]
-
-    def judge_texts_each(self, slots: Sequence[EvaluatedSlot]) -> list[EvaluatedSlot]:
-        """As `judge_texts`, for many at once: much quicker, and every verdict is the same."""
         places = [
             (number, place)
             for number, evaluated in enumerate(slots)
             for place, item in enumerate(evaluated.items)
-            if item.rejection is None and not item.is_text_judged
+            if item.rejection is None
         ]
         verdicts = self.dedups.real.judge_texts_each([slots[number].items[place].candidate for number, place in places])
         items = [list(evaluated.items) for evaluated in slots]
         for (number, place), verdict in zip(places, verdicts, strict=True):
             item = items[number][place]
             results = item.with_contrast(verdict)
-            items[number][place] = Judged(
-                item.candidate, verdict.rejection, item.nearest, item.vector, results, is_text_judged=True
-            )
+            items[number][place] = Judged(item.candidate, verdict.rejection, item.nearest, item.vector, results)
         return [
             EvaluatedSlot(evaluated.slot, tuple(own), evaluated.is_failed)
             for evaluated, own in zip(slots, items, strict=True)
         ]
 
-    def _vectors(self, texts: Sequence[str], kept: Mapping[str, bytes]) -> Sequence[Vector | None]:
-        if self.encoder is None or not texts:
-            return [None] * len(texts)
+    @staticmethod
+    def _vectors(encoder: Encoder, texts: Sequence[str], kept: Mapping[str, bytes]) -> Sequence[Vector]:
+        if not texts:
+            return []
         found = [kept.get(digest) for digest in vector_digests(texts)] if kept else [None]
         if all(vector is not None for vector in found):
             return [np.frombuffer(vector, dtype=np.float16) for vector in found if vector is not None]
-        return list(self.encoder.encode(texts).astype(np.float16))
+        return list(encoder.encode(texts).astype(np.float16))
 
-    def _judge_one(self, item: Judged, vector: Vector | None) -> Judged:
+    def _judge_one(self, item: Judged, vector: Vector) -> Judged:
         verdict = self.dedups.real.judge_vectors(item.candidate, vector)
         rejection, results = verdict.rejection, item.with_contrast(verdict)
-        if rejection is None and self.likeness is not None and vector is not None:
+        if rejection is None and self.likeness is not None:
             rejection, found = self.likeness.judge(item.candidate, vector)
             results = {**results, **found}
-        if rejection is None and self.label_judge is not None and vector is not None:
+        if rejection is None and self.label_judge is not None:
             rejection, found = self.label_judge.judge(item.candidate.text, vector, item.candidate.label)
             results = {**results, **found}
         return item._replace(rejection=rejection, nearest=verdict.nearest, vector=vector, results=results)

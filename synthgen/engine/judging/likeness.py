@@ -1,7 +1,7 @@
 """Vectors of the texts that rows are made from, so that a row can be compared with its own source.
 
 A real row's is what the journal holds of it. Another text is encoded alone, never with the rows made from it: their
-vectors depend on their company, and its own must not.
+vectors depend on the batch they are encoded in, and its own must not.
 """
 
 from __future__ import annotations

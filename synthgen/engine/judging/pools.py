@@ -72,7 +72,7 @@ class PoolBuilder:
         prepared: The stage.
         writer: Gives stored vectors and accepted rows, keeps new vectors.
         room: Where encoding happens.
-        observe: Told how far the encoding is.
+        observe: Receives how far the encoding is.
     """
 
     def __init__(self, prepared: PreparedJob, writer: JournalWriter, room: EncoderRoom, observe: Observer) -> None:
@@ -177,7 +177,7 @@ def assemble(
 
     Args:
         prepared: The job.
-        dedups: Who are told of the real rows.
+        dedups: Learn the real rows.
         encoder: Makes the rows' vectors, or None where the job needs none; the others are None with it.
         train_vectors: One for each real training row.
         test_vectors: One for each real test row.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from synthgen.engine.planning.interleaving import Interleaving
@@ -30,6 +30,27 @@ class Allowance:
 
 
 @dataclass(slots=True)
+class Tally:
+    """What a stage's accounts have in common.
+
+    Attributes:
+        upstream: Of the stage before, which brings what is wanted here; None for the first.
+        waiting: Slots asked, or found in the journal, and not yet judged.
+        changed: Classes of which more or less may be wanted than when `Demand` last looked.
+    """
+
+    upstream: Tally | None = None
+    waiting: int = 0
+    changed: set[str] = field(default_factory=set)
+
+    def note(self, label: str) -> None:
+        """How much of a class is wanted, here and so in every stage before, or can be asked may have changed."""
+        self.changed.add(label)
+        if self.upstream is not None:
+            self.upstream.note(label)
+
+
+@dataclass(slots=True)
 class ClassDemand:
     """One class's account.
 
@@ -38,6 +59,8 @@ class ClassDemand:
         target: Accepted rows wanted.
         items: Rows asked for in each answer.
         starvation: When the class counts as stalled.
+        tally: Of its stage.
+        sources: The rows that a later stage works on, as far as there are any; None where slots need none.
         accepted: Rows accepted.
         committed: Slots judged; the next ordinal to judge.
         next_ask: The next ordinal to ask.
@@ -45,29 +68,31 @@ class ClassDemand:
             bring; None while its answer has not come.
         recent: Rows accepted from each of the last answers.
         is_stalled: Whether it has stalled: its last answers brought too little.
-        changed: Told after every change of the account.
-        sources: The rows that a later stage works on, as far as there are any; None where slots need none.
-        feeder: The class's account in the stage before.
     """
 
     label: str
     target: int
     items: int
     starvation: StarvationConfig
+    tally: Tally
+    sources: Sources | None = None
     accepted: int = 0
     committed: int = 0
     next_ask: int = 0
     waiting: dict[int, float | None] = field(default_factory=dict)
     recent: deque[int] = field(default_factory=deque)
     is_stalled: bool = False
-    changed: Callable[[ClassDemand], None] = lambda _: None
-    sources: Sources | None = None
-    feeder: ClassDemand | None = None
     _answers: int = 0
     _brought: int = 0
     _known_rows: float = 0.0
     _unanswered: int = 0
     _unread: set[int] = field(default_factory=set)
+    _counted: int = 0
+
+    def _note_change(self) -> None:
+        self.tally.waiting += len(self.waiting) - self._counted
+        self._counted = len(self.waiting)
+        self.tally.note(self.label)
 
     def _looks_stalled(self) -> bool:
         """Whether a whole patience of answers waits to be judged and hardly a row of them survived: more is asked only
@@ -116,11 +141,16 @@ class ClassDemand:
         return self.accepted + more < self.target
 
     def is_upstream_exhausted(self) -> bool:
-        """Whether the stage before gave the class up, and all it brought is judged."""
-        if self.feeder is None or self.sources is None or not self.feeder.is_stalled:
-            return False
-        is_all_there = self.sources.count(self.label) >= self.feeder.accepted
-        return is_all_there and self.committed >= self.sources.available(self.label)
+        """Whether the class stalled in the stage before, and all that this one brought is judged."""
+        sources = self.sources
+        return (
+            sources is not None and sources.is_exhausted(self.label) and self.committed >= sources.available(self.label)
+        )
+
+    def stall(self) -> None:
+        """Ask for no more of it, although it is not met."""
+        self.is_stalled = True
+        self.tally.note(self.label)
 
     def rows_wanted(self) -> float:
         """Accepted rows in all that it is asked for."""
@@ -141,7 +171,8 @@ class ClassDemand:
         return self.next_ask + max(0.0, (self.rows_wanted() - self.accepted - expected) / per_answer)
 
     def _expected_rows(self) -> float:
-        """Rows accepted, landed and expected of what is on its way, a little below the expectation."""
+        """Rows accepted, rows that came and are not judged, and rows expected of what is on its way, a little below the
+        expectation."""
         per_answer = self.yield_rows
         expected = self._known_rows + self._unanswered * per_answer
         share = min(1.0, per_answer / self.items)
@@ -152,7 +183,7 @@ class ClassDemand:
         """Account for a slot that was asked."""
         self.waiting[ordinal] = None
         self._unanswered += 1
-        self.changed(self)
+        self._note_change()
 
     def note_stored(self, ordinal: int) -> None:
         """Account for a slot whose answer the journal holds: until it was looked at, nobody knows what is missing."""
@@ -163,26 +194,26 @@ class ClassDemand:
         """A stored answer was looked at; it may have to be asked again."""
         if ordinal in self._unread:
             self._unread.discard(ordinal)
-            self.changed(self)
+            self._note_change()
 
     def note_evaluated(self, ordinal: int, rows: float) -> None:
         """Account for an answer that came, with the rows that survived so far."""
         self._forget(ordinal)
         self.waiting[ordinal] = rows
         self._known_rows += rows
-        self.changed(self)
+        self._note_change()
 
     def note_uncertain(self, ordinal: int) -> None:
         """Account for a slot that may never be answered: no row is expected of it."""
         if self.waiting.get(ordinal, 0.0) is None:
             self.waiting[ordinal] = 0.0
             self._unanswered -= 1
-            self.changed(self)
+            self._note_change()
 
     def note_withdrawn(self, ordinal: int) -> None:
         """Account for an answer that is not enough: its slot is to be asked again, in another session."""
         self._forget(ordinal)
-        self.changed(self)
+        self._note_change()
 
     def _forget(self, ordinal: int) -> None:
         rows = self.waiting.pop(ordinal, 0.0)
@@ -204,7 +235,7 @@ class ClassDemand:
             self.recent.append(accepted)
             if len(self.recent) > self.starvation.patience:
                 self.recent.popleft()
-        self.changed(self)
+        self._note_change()
 
     def has_stalled(self) -> bool:
         """Whether the last `patience` answers brought less than `min_yield_ratio` of the rows asked for."""
@@ -227,21 +258,26 @@ class FeedingDemand(ClassDemand):
 
     Attributes:
         fed: The class's account in the next stage.
-        copies: Slots there for each row here.
+        feeds: The rows that stage works on.
     """
 
-    fed: ClassDemand | None = None
-    copies: int = 1
+    fed: ClassDemand = field(kw_only=True)
+    feeds: Sources = field(kw_only=True)
 
     @property
     def is_met(self) -> bool:
-        return self.fed is not None and not self.fed.is_open
+        return not self.fed.is_open
+
+    def stall(self) -> None:
+        """Ask for no more of it; the next stage has to do with the rows that were accepted."""
+        ClassDemand.stall(self)
+        self.feeds.end(self.label, self.accepted)
 
     def has_room(self, more: int) -> bool:
         return True
 
     def rows_wanted(self) -> float:
-        return math.inf if self.fed is None else math.ceil(self.fed.expected_slots() / self.copies)
+        return math.ceil(self.fed.expected_slots() / self.feeds.copies)
 
 
 class Demand:
@@ -254,6 +290,7 @@ class Demand:
     Args:
         order: The plan's interleaving.
         classes: One account for each class of `order`.
+        tally: What these accounts have in common.
         window: Slots that may be asked ahead of the one judged next: bounds memory, and what a stop leaves unjudged.
         most: Slots that may be asked in all, for a pilot; shared among a run's stages; None for as many as it takes.
         is_ordered: Whether classes take turns in being judged, as they do where the rows are the run's. Where they feed
@@ -264,23 +301,20 @@ class Demand:
         self,
         order: Interleaving,
         classes: Mapping[str, ClassDemand],
+        tally: Tally,
         *,
         window: int,
         most: Allowance | None = None,
         is_ordered: bool = True,
     ) -> None:
-        self._order, self.classes, self._window, self.is_ordered = order, classes, window, is_ordered
+        self._order, self.classes, self.tally = order, classes, tally
+        self._window, self.is_ordered = window, is_ordered
         self._allowance = most or Allowance()
-        self.on_change: Callable[[str], None] = lambda _: None
         self._judged_next = [(order.place(c.label, c.committed), c.label) for c in classes.values()]
         self._asked_next = [(order.place(c.label, c.next_ordinal()), c.label) for c in classes.values()]
         heapq.heapify(self._judged_next)
         heapq.heapify(self._asked_next)
         self._set_aside: set[str] = set()
-        self._waiting = {c.label: len(c.waiting) for c in classes.values()}
-        self._waiting_in_all = sum(self._waiting.values())
-        for account in classes.values():
-            account.changed = self._note_changed
 
     @property
     def is_used_up(self) -> bool:
@@ -325,7 +359,7 @@ class Demand:
         """The next slot worth asking, now counted as waiting; None where enough is on its way."""
         if self.is_used_up:
             return None
-        if self._waiting_in_all >= self._window and not self.is_head_missing():
+        if self.tally.waiting >= self._window and not self.is_head_missing():
             return None
         chosen = self._next_wanted()
         if chosen is None:
@@ -350,16 +384,17 @@ class Demand:
         head = self.head()
         return head is not None and head not in waiting
 
-    def reconsider(self, label: str) -> None:
-        """How much of a class is wanted (here, and so in every stage before) or can be asked may have changed."""
-        account = self.classes[label]
-        if label in self._set_aside and account.is_open:
-            self._set_aside.remove(label)
-            heapq.heappush(self._asked_next, (self._order.place(label, account.next_ordinal()), label))
-        self.on_change(label)
+    def _reconsider(self) -> None:
+        """Put classes whose accounts changed back among those that may be asked next."""
+        for label in self.tally.changed & self._set_aside:
+            if self.classes[label].is_open:
+                self._set_aside.remove(label)
+                heapq.heappush(self._asked_next, (self._order.place(label, self.classes[label].next_ordinal()), label))
+        self.tally.changed.clear()
 
     def _next_wanted(self) -> ClassDemand | None:
         """Of the classes of which more is wanted, the one whose turn is next."""
+        self._reconsider()
         heap = self._asked_next
         while heap:
             place, label = heap[0]
@@ -373,12 +408,6 @@ class Demand:
                 heapq.heappop(heap)
                 self._set_aside.add(label)
         return None
-
-    def _note_changed(self, account: ClassDemand) -> None:
-        label = account.label
-        self._waiting_in_all += len(account.waiting) - self._waiting[label]
-        self._waiting[label] = len(account.waiting)
-        self.reconsider(label)
 
     def _is_gap(self, account: ClassDemand) -> bool:
         """Whether others wait for the missing slot: all classes', or, where these go their own ways, its own."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from synthgen.engine.planning.interleaving import Interleaving
 from synthgen.engine.planning.permutation import stride
@@ -12,7 +12,6 @@ from synthgen.identity import derive_seed
 from synthgen.records import Draft, Row, Source
 
 _TURNS = 1 << 20
-PickerFactory = Callable[[str, Sequence[Row]], SeedPicker]
 
 
 class Planner:

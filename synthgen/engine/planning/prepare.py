@@ -42,7 +42,7 @@ def prepare_job(
     Args:
         job: Resolved by its recipe.
         base: The job file's folder.
-        name: The job file, to blame.
+        name: The job file, as error messages name it.
         templates: Where they are known already, one for each stage; None reads those that the job names.
         stage: Number of the stage to stop at; None goes on to the last.
 
@@ -58,15 +58,15 @@ def prepare_job(
     targets = _targets(job, train, name, needs_rows=stages[0].kind != "generate")
     groups = _groups(job.models)
     redaction = _redaction(job, train, targets, name)
-    _refuse_strange_stages(groups, stages, name)
-    drawn: PreparedJob | None = None
+    _refuse_unknown_stages(groups, stages, name)
+    prepared: PreparedJob | None = None
     for number, config in enumerate(stages[: len(stages) if stage is None else stage + 1]):
         source = templates[number] if templates else _template_source(job, config, number, base, name)
         parsed = parse_template(source.text, name=source.name)
         item = _item_model(job, config, number, base, name)
         items = _items(job, config, parsed, number, name)
         is_json = parsed.meta.output == "json"
-        drawn = PreparedJob(
+        prepared = PreparedJob(
             job=job,
             base=base,
             name=name,
@@ -81,13 +81,13 @@ def prepare_job(
             groups=groups,
             stage=config,
             number=number,
-            upstream=drawn,
+            upstream=prepared,
             redaction=redaction,
         )
-        _refuse_misfits(drawn, name)
-        _refuse_untrained(drawn, name)
-    assert drawn is not None
-    return drawn
+        _refuse_misfits(prepared, name)
+        _refuse_untrained(prepared, name)
+    assert prepared is not None
+    return prepared
 
 
 def _redaction(job: Job, train: RealRows, targets: Mapping[str, int], name: str) -> Redaction:
@@ -157,7 +157,7 @@ def _refuse_untrained(prepared: PreparedJob, name: str) -> None:
         )
 
 
-def _refuse_strange_stages(groups: Sequence[ModelGroup], stages: Sequence[StageConfig], name: str) -> None:
+def _refuse_unknown_stages(groups: Sequence[ModelGroup], stages: Sequence[StageConfig], name: str) -> None:
     known = [stage.name for stage in stages]
     for group in groups:
         for named in group.stages:
@@ -183,7 +183,7 @@ def _targets(job: Job, train: RealRows, name: str, *, needs_rows: bool) -> dict[
     for label in targets:
         if not rows.get(label) and (needs_rows or job.prompt.seeds > 0):
             raise _no_seeds(label, list(rows), train.path, name)
-    _refuse_strangers("descriptions", job.descriptions, targets, name)
+    _refuse_unknown_classes("descriptions", job.descriptions, targets, name)
     return {label: count for label, count in targets.items() if count > 0}
 
 
@@ -202,7 +202,7 @@ def _no_seeds(label: str, known: Sequence[str], path: Path | None, name: str) ->
     )
 
 
-def _refuse_strangers(field: str, given: Mapping[str, Any], known: Mapping[str, Any], name: str) -> None:
+def _refuse_unknown_classes(field: str, given: Mapping[str, Any], known: Mapping[str, Any], name: str) -> None:
     for label in given:
         if label not in known:
             raise JobError(

@@ -1,4 +1,4 @@
-"""What a job decides before the first request: rows, targets, prompts, schema, slots. `draw` makes it of a job file.
+"""What a job decides before the first request: rows, targets, prompts, schema, slots. `prepare_job` makes it.
 
 Made from files and values alone, so `synthgen plan` can look at it without a model.
 """
@@ -68,7 +68,7 @@ class PreparedJob:
     Attributes:
         job: With its recipe's parts filled in.
         base: The job file's folder: what its paths are relative to.
-        name: The job file, to blame.
+        name: The job file, as error messages name it.
         train: Real training rows.
         test: Real test rows, or None.
         targets: Accepted rows wanted, by class.
@@ -202,7 +202,7 @@ class PreparedJob:
         return self.redaction.rows.get(row.id, row)
 
     def redaction_notice(self) -> str | None:
-        """What to tell of personal data in the rows that may be shown; None where there is nothing to tell."""
+        """What to say of personal data in the rows that may be shown; None where there is none."""
         count = sum(row.label in self.targets for row in self.redaction.rows.values())
         if not count:
             return None
@@ -308,7 +308,7 @@ def _source_id(draft: Draft) -> str:
 
 
 def field_names(model: type[BaseModel]) -> tuple[str, ...]:
-    """Names of an item's fields as the model is told them."""
+    """Names of an item's fields as the prompt gives them."""
     return tuple(field.alias or name for name, field in model.model_fields.items())
 
 

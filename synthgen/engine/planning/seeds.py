@@ -37,7 +37,7 @@ class RotatingPicker:
     """Every row equally often.
 
     Rows are put in an order and dealt out in turn, around and around; once each has been dealt equally often
-    (lcm(rows, wanted) of them), a new order begins, so that the company a row keeps changes.
+    (lcm(rows, wanted) of them), a new order begins, so that a row is shown beside others than before.
     """
 
     def __init__(self, rows: int, wanted: int, *names: str | int) -> None:

@@ -23,15 +23,20 @@ class Sources:
 
     def __init__(self, labels: Iterable[str], *, copies: int) -> None:
         self._rows: dict[str, list[Source]] = {label: [] for label in labels}
+        self._ends: dict[str, int] = {}
         self.copies = copies
 
     def add(self, source: Source) -> None:
         """One more row was accepted."""
         self._rows[source.label].append(source)
 
-    def count(self, label: str) -> int:
-        """Rows of a class so far."""
-        return len(self._rows[label])
+    def end(self, label: str, rows: int) -> None:
+        """The stage before accepts no more rows of a class than these."""
+        self._ends[label] = rows
+
+    def is_exhausted(self, label: str) -> bool:
+        """Whether all rows of a class that will ever come are here."""
+        return label in self._ends and len(self._rows[label]) >= self._ends[label]
 
     def available(self, label: str) -> int:
         """Slots of a class that can be made by now."""

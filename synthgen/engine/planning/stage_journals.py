@@ -13,7 +13,7 @@ from pathlib import Path
 
 from synthgen.engine.events import Event, Observer, Preparing, SlotCommitted, StageProgress
 from synthgen.engine.planning.prepared import PreparedJob
-from synthgen.journal import JOURNAL_NAME, Journal
+from synthgen.journal import JOURNAL_NAME, Journal, WritableJournal
 from synthgen.records import Usage
 
 STAGES_DIR = "stages"
@@ -37,7 +37,7 @@ def _number(path: Path) -> int:
 
 
 @contextlib.contextmanager
-def open_journals(dirs: Sequence[Path]) -> Iterator[list[Journal]]:
+def open_journals(dirs: Sequence[Path]) -> Iterator[list[WritableJournal]]:
     """The journals of a run's stages, for writing; folders are made where they are not there.
 
     Raises:
@@ -84,7 +84,7 @@ def losses_in_all(journals: Sequence[Journal]) -> tuple[int, Usage]:
 def stage_observer(prepared: PreparedJob, observe: Observer) -> Observer:
     """What a run's observer hears of a stage whose rows are not the run's: how far it is."""
 
-    def tell(event: Event) -> None:
+    def report(event: Event) -> None:
         match event:
             case Preparing():
                 observe(event)
@@ -93,4 +93,4 @@ def stage_observer(prepared: PreparedJob, observe: Observer) -> Observer:
             case _:
                 pass
 
-    return tell
+    return report

@@ -81,7 +81,7 @@ async def replay_run(run_dir: Path, *, settings: Sequence[str], observe: Observe
     Args:
         run_dir: The run's folder; nothing else is needed but the data files.
         settings: `KEY=VALUE` to replace in the run's job first; only what costs no request.
-        observe: Told of everything that happens.
+        observe: Receives every event.
 
     Raises:
         JobError: A setting is wrong or would ask differently; as `recall_prepared`.
@@ -117,7 +117,7 @@ async def replay_run(run_dir: Path, *, settings: Sequence[str], observe: Observe
 def _unjudged(runner: StageRunner) -> int:
     """Answers of a stage that wait for a slot before them, or for a row that was not accepted."""
     accounts = [account for account in runner.demand.classes.values() if account.is_open]
-    waiting = [runner.journal.undecided(account.label, since=account.committed)[0] for account in accounts]
+    waiting = [runner.writer.journal.undecided(account.label, since=account.committed)[0] for account in accounts]
     return sum(len(found) for found in waiting)
 
 

@@ -23,7 +23,7 @@ from synthgen.engine.running.session import Session
 from synthgen.engine.stop import StopKind
 from synthgen.errors import JournalError, SynthgenError
 from synthgen.job import ModelConfig
-from synthgen.journal import Journal, RunLock
+from synthgen.journal import Journal, RunLock, WritableJournal
 from synthgen.providers.protocol import Provider
 from synthgen.records import Usage
 
@@ -76,11 +76,7 @@ class RunResult:
             "requests": self.requests,
             "rejected": dict(self.rejected),
             "failed": self.failed,
-            "usage": {
-                "input_tokens": self.usage.input_tokens,
-                "output_tokens": self.usage.output_tokens,
-                "usd": float(self.usage.usd),
-            },
+            "usage": self.usage.as_json(),
             "elapsed_s": round(self.elapsed_s, 3),
             **({"outlook": self.outlook.as_json()} if self.outlook else {}),
         }
@@ -101,7 +97,7 @@ async def run_job(
         prepared: The job, made ready.
         run_dir: Created where it does not exist.
         open_provider: Makes the provider of one endpoint.
-        observe: Told of everything that happens.
+        observe: Receives every event.
         on_change: What to do where the run there was started with another prompt, model or data: `refuse`, or `keep`
             the answers that are there and ask new slots the new way.
         pilot: Answers to ask for before it stops, to see what the whole will take; None runs to the end.
@@ -127,7 +123,7 @@ async def run_job(
             observe(session_started(journals, prepared, is_resumed=is_resumed))
             await work(session)
         except SynthgenError as error:
-            with contextlib.suppress(JournalError):  # the first error is the one to tell
+            with contextlib.suppress(JournalError):  # the first error is the one to report
                 _end_session(journal, session, "failed", error.message, loop_time() - started)
             raise
         result = _result(session, journals, run_dir, loop_time() - started)
@@ -137,7 +133,7 @@ async def run_job(
         return result
 
 
-def _end_session(journal: Journal, session: Session | None, status: str, reason: str, elapsed_s: float) -> None:
+def _end_session(journal: WritableJournal, session: Session | None, status: str, reason: str, elapsed_s: float) -> None:
     """Close the session's record, unless calls were broken off: then the next session books them as a loss."""
     if session is None or session.has_drained:
         journal.end_session(status, reason, elapsed_s, time.time())
@@ -171,12 +167,12 @@ def _first(error: BaseException) -> BaseException:
 def _make_dir(run_dir: Path) -> None:
     try:
         run_dir.mkdir(parents=True, exist_ok=True)
-        strangers = [p.name for p in run_dir.iterdir()]
+        others = [p.name for p in run_dir.iterdir()]
     except OSError as error:
         raise JournalError(f"{run_dir}: {error.strerror}", hint="choose another --out") from None
-    if strangers and not any(name.startswith(("journal.sqlite", "run.lock")) for name in strangers):
+    if others and not any(name.startswith(("journal.sqlite", "run.lock")) for name in others):
         raise JournalError(
-            f"{run_dir}: not empty and not a run (it holds {', '.join(sorted(strangers)[:3])}, ...)",
+            f"{run_dir}: not empty and not a run (it holds {', '.join(sorted(others)[:3])}, ...)",
             hint="choose a new folder with --out; nothing here was touched",
         )
 
@@ -231,7 +227,7 @@ def _result(session: Session, journals: Sequence[Journal], run_dir: Path, elapse
 
 
 def _why_starved(account: ClassDemand, session: Session) -> str:
-    """Where the yield collapsed: here, or in the first stage before that gave the class up."""
+    """Where the yield collapsed: here, or in the first stage before where it stalled."""
     for runner in session.runners[:-1]:
         before = runner.demand.classes[account.label]
         if before.is_stalled and not account.has_stalled():

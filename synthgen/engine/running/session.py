@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
+import itertools
 import signal
 from collections.abc import Sequence
-from functools import partial
+from typing import TypeAlias
 
 import anyio
 
@@ -26,15 +27,15 @@ from synthgen.engine.clock import loop_clock, loop_time
 from synthgen.engine.events import Draining, Observer
 from synthgen.engine.judging.evaluate import RowJudge
 from synthgen.engine.judging.pools import EncoderRoom
-from synthgen.engine.planning.demand import Allowance, Demand
+from synthgen.engine.planning.demand import Allowance, Demand, Tally
 from synthgen.engine.planning.prepared import PreparedJob
 from synthgen.engine.planning.sources import Sources, load_sources
 from synthgen.engine.planning.stage_journals import stage_observer
 from synthgen.engine.running.stage_runner import StageRunner
-from synthgen.engine.signal import Signal
 from synthgen.engine.stop import Stop, StopKind
+from synthgen.engine.writer import JournalWriter
 from synthgen.job import Job, ModelConfig
-from synthgen.journal import Journal
+from synthgen.journal import Journal, WritableJournal
 from synthgen.providers.protocol import Provider
 from synthgen.records import Spend
 
@@ -43,6 +44,7 @@ MIN_WINDOW = 1024
 WINDOW_A_REQUEST_IN_FLIGHT, MIN_A_REQUEST_IN_FLIGHT = 64, 16
 ROWS_TO_HOLD = 32_768
 DEADLINE_LOOK_S = 0.5
+_Asked: TypeAlias = tuple[int, ModelConfig, Provider]
 WARM_UP_AFTER_S = 0.02
 
 
@@ -55,7 +57,7 @@ class Session:
             hold is judged in slot order until a slot has no answer, and nothing is asked.
         journals: One for each stage, open for writing, the run's own last; the caller holds the run's lock.
         row_judges: One for each stage.
-        observe: Told of everything.
+        observe: Receives every event.
         pilot: Answers to ask for before the session stops; None for as many as it takes.
     """
 
@@ -63,28 +65,27 @@ class Session:
         self,
         prepared: PreparedJob,
         providers: Sequence[Sequence[Provider]] | None,
-        journals: Sequence[Journal],
+        journals: Sequence[WritableJournal],
         row_judges: Sequence[RowJudge],
         observe: Observer,
         *,
         pilot: int | None = None,
     ) -> None:
-        self._prepared, self._providers = prepared, providers or ()
-        self._is_offline = providers is None
+        self._prepared, self._is_offline = prepared, providers is None
+        self._asked = [] if providers is None else _asked(prepared, providers)
         self._journal, self._observe = journals[-1], observe
-        self._changed = Signal()
-        self.stop = Stop(self._changed)
+        self.stop = Stop()
         self._room = EncoderRoom()
         self._allowance = Allowance() if pilot is None else Allowance(pilot)
-        self._endpoints = _endpoints(prepared, providers) if providers is not None else []
-        max_in_flight = _max_in_flight(prepared, providers) if providers is not None else 0
-        self._window = _window(max_in_flight, items=prepared.items)
         for journal in journals:
             journal.count_large()
-        self._spent = sum((_spent(journal) for journal in journals), Spend())
-        self.runners = self._make_runners(journals, row_judges)
-        self._dispatcher: Dispatcher | None = None
-        self._is_drained = False
+        # What was committed last may be what others wait for.
+        idle = self.stop.changed if self._is_offline or pilot is not None else None
+        writers = [JournalWriter(journal, idle) for journal in journals]
+        self._endpoints = [_endpoint(prepared.job, *entry) for entry in self._asked]
+        self._dispatcher = None if self._is_offline else self._make_dispatcher(writers)
+        self.runners = self._make_runners(writers, row_judges)
+        self._may_owe = False
 
     @property
     def demand(self) -> Demand:
@@ -99,35 +100,53 @@ class Session:
     @property
     def has_drained(self) -> bool:
         """Whether all it sent is accounted for in the journal; False where it was broken off."""
-        return self._dispatcher is None or self._is_drained
+        return not self._may_owe
 
-    def _make_runners(self, journals: Sequence[Journal], row_judges: Sequence[RowJudge]) -> list[StageRunner]:
+    def _make_dispatcher(self, writers: Sequence[JournalWriter]) -> Dispatcher:
+        job, spent = self._prepared.job, sum((_spent(writer.journal) for writer in writers), Spend())
+        return Dispatcher(
+            endpoints=self._endpoints,
+            retry=RetryPolicy(job.retry),
+            budget=Budget(job.budget, spent=spent),
+            writer=writers[-1],
+            stop=self.stop,
+            observe=self._observe,
+        )
+
+    def _make_runners(self, writers: Sequence[JournalWriter], row_judges: Sequence[RowJudge]) -> list[StageRunner]:
+        """One for each stage; the last is made first, since each stage brings what the next one needs."""
+        stages = self._prepared.stages
+        tallies: list[Tally] = []
+        for _ in stages:
+            tallies.append(Tally(upstream=tallies[-1] if tallies else None))
+        window = _window(self._asked, items=self._prepared.items)
         runners: list[StageRunner] = []
-        for prepared, journal, row_judge in zip(self._prepared.stages, journals, row_judges, strict=True):
-            sources = Sources(prepared.targets, copies=prepared.stage.copies) if runners else None
+        for prepared, writer, row_judge, tally in zip(
+            reversed(stages), reversed(writers), reversed(row_judges), reversed(tallies), strict=True
+        ):
             runner = StageRunner(
                 prepared,
-                journal,
+                writer,
                 row_judge,
-                window=self._window,
-                allowance=self._allowance,
-                sources=sources,
+                tally,
+                self._allowance,
+                sources=Sources(prepared.targets, copies=prepared.stage.copies) if prepared.upstream else None,
+                following=runners[0] if runners else None,
+                dispatcher=self._dispatcher,
+                window=window,
                 stop=self.stop,
-                changed=self._changed,
                 observe=self._observe if prepared.is_last else stage_observer(prepared, self._observe),
-                is_offline=self._is_offline,
             )
-            if runners:
-                runners[-1].feed(runner)
-                runner.receive(load_sources(runners[-1].journal, prepared.targets))
-            runners.append(runner)
+            runners.insert(0, runner)
+        for before, runner in itertools.pairwise(runners):
+            runner.receive(load_sources(before.writer.journal, runner.prepared.targets))
         return runners
 
     # --- the task group ----------------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Work until every class is met or stalled, or somebody stops the run; then let what is in flight
-        land.
+        come.
 
         Raises:
             JournalError: A commit failed.
@@ -140,12 +159,11 @@ class Session:
             for runner in self.runners:
                 stack.callback(runner.writer.close)
             stack.callback(self._room.close)
-            for group in self._providers:
-                for provider in group:
-                    await stack.enter_async_context(provider)
+            for _, _, provider in self._asked:
+                await stack.enter_async_context(provider)
             async with anyio.create_task_group() as tasks:
                 for runner in self.runners:
-                    tasks.start_soon(runner.writer.run)
+                    tasks.start_soon(runner.writer.run, runner.pipeline.report)
                 tasks.start_soon(self._watch_signals, tasks.cancel_scope)
                 if not self._is_offline:
                     tasks.start_soon(self._watch_deadline)
@@ -159,45 +177,31 @@ class Session:
             self.stop.finish()
             return
         async with anyio.create_task_group() as working:
-            start_asking = partial(self._start_asking, tasks)
             for runner in self.runners[:-1]:
-                working.start_soon(runner.work, self._room, tasks, start_asking, self._is_over)
-            await self.runners[-1].work(self._room, tasks, start_asking, self._is_over)
+                working.start_soon(runner.work, self._room, tasks, self._is_over)
+            if self._dispatcher is not None:
+                self._may_owe = True
+                for endpoint in self._endpoints:
+                    tasks.start_soon(self._dispatcher.serve, endpoint, tasks)
+                tasks.start_soon(self._warm_up)
+            await self.runners[-1].work(self._room, tasks, self._is_over)
             if not self.stop.is_set:
                 self.stop.finish()
         await self._drain()
         for runner in self.runners:
             await runner.writer.flush()
-        self._is_drained = True
+        self._may_owe = False
         if self.stop.error is not None:
             raise self.stop.error
-
-    def _start_asking(self, tasks: anyio.abc.TaskGroup, runner: StageRunner) -> None:
-        job = self._prepared.job
-        if self._dispatcher is None:
-            self._dispatcher = Dispatcher(
-                endpoints=self._endpoints,
-                retry=RetryPolicy(job.retry),
-                budget=Budget(job.budget, spent=self._spent),
-                writer=self.runners[-1].writer,
-                stop=self.stop,
-                changed=self._changed,
-                observe=self._observe,
-            )
-            for endpoint in self._endpoints:
-                tasks.start_soon(self._dispatcher.serve, endpoint, tasks)
-            tasks.start_soon(self._warm_up)
-        runner.serve_by(self._dispatcher)
-        self._dispatcher.ask_for(runner, runner.prepared.served_by)
 
     async def _warm_up(self) -> None:
         """Make ready what the first answer needs, prices and rules, in a thread while it is on its way.
 
-        Nothing depends on it: who comes first makes it ready, and what cannot be made ready is told where it is needed.
+        Nothing depends on it: who comes first makes it ready, and what cannot be is reported where it is needed.
         """
         await anyio.sleep(WARM_UP_AFTER_S)
         for prepare in (
-            *(runner.warm_up for runner in self.runners),
+            *(runner.row_judge.warm_up for runner in self.runners),
             *(endpoint.price.warm_up for endpoint in self._endpoints),
         ):
             with contextlib.suppress(Exception):
@@ -218,13 +222,12 @@ class Session:
     # --- ending ------------------------------------------------------------------------------------------------
 
     async def _drain(self) -> None:
-        """Let what was sent land: it is paid for."""
-        dispatcher = self._dispatcher
-        if dispatcher is not None and dispatcher.in_flight:
+        """Wait for what was sent: it is paid for."""
+        if self._dispatcher is not None and (in_flight := self._dispatcher.outcomes.in_flight):
             why = self.stop.reason or ("every class is done" if self.stop.error is None else "stopping")
-            self._observe(Draining(why, dispatcher.in_flight))
-        while dispatcher is not None and dispatcher.in_flight:
-            await self._changed.wait()
+            self._observe(Draining(why, in_flight))
+            while self._dispatcher.outcomes.in_flight:
+                await self.stop.changed.wait()
         for runner in self.runners:
             await runner.commit_rest()
 
@@ -242,7 +245,7 @@ class Session:
 
     def _drain_s(self) -> float:
         """Seconds that what is in flight may still take."""
-        return 0.0 if self._dispatcher is None else self._dispatcher.slow_answer_s
+        return 0.0 if self._dispatcher is None else self._dispatcher.outcomes.slow_answer_s
 
     async def _watch_signals(self, scope: anyio.CancelScope) -> None:
         has_come = False  # whatever stopped the run before: a deadline's drain too can be left
@@ -254,9 +257,10 @@ class Session:
                 self.stop.set(StopKind.INTERRUPTED, f"interrupted by {signal.Signals(number).name}")
 
 
-def _window(max_in_flight: int, *, items: int) -> int:
+def _window(asked: Sequence[_Asked], *, items: int) -> int:
     """Slots that may be asked ahead of the one judged next: enough to wait out a slow answer, within the memory that
     `ROWS_TO_HOLD` rows take."""
+    max_in_flight = sum(config.limits.max_concurrency or made.default_concurrency for _, config, made in asked)
     enough = min(WINDOW_A_REQUEST_IN_FLIGHT * max_in_flight, ROWS_TO_HOLD // items)
     return max(MIN_WINDOW, MIN_A_REQUEST_IN_FLIGHT * max_in_flight, enough)
 
@@ -265,15 +269,16 @@ def _spent(journal: Journal) -> Spend:
     return Spend(journal.answers(), journal.usage()) + Spend(*journal.losses_total())
 
 
-def _endpoints(prepared: PreparedJob, providers: Sequence[Sequence[Provider]]) -> list[Endpoint]:
+def _asked(prepared: PreparedJob, providers: Sequence[Sequence[Provider]]) -> list[_Asked]:
+    """Who is asked: number of the group, configuration, provider."""
     return [
-        _endpoint(prepared.job, config, provider, group=number)
+        (number, config, provider)
         for number, (group, made) in enumerate(zip(prepared.groups, providers, strict=True))
         for config, provider in zip(group.endpoints, made, strict=True)
     ]
 
 
-def _endpoint(job: Job, config: ModelConfig, provider: Provider, *, group: int) -> Endpoint:
+def _endpoint(job: Job, group: int, config: ModelConfig, provider: Provider) -> Endpoint:
     breaker, clock = Breaker(), loop_clock()
     limits = EndpointLimits(
         config.limits,
@@ -292,10 +297,3 @@ def _endpoint(job: Job, config: ModelConfig, provider: Provider, *, group: int) 
         breaker=breaker,
         clock=clock,
     )
-
-
-def _max_in_flight(prepared: PreparedJob, providers: Sequence[Sequence[Provider]]) -> int:
-    """Requests that may be out at once, over all endpoints."""
-    configs = [config for group in prepared.groups for config in group.endpoints]
-    made = [provider for group in providers for provider in group]
-    return sum(c.limits.max_concurrency or p.default_concurrency for c, p in zip(configs, made, strict=True))
