@@ -298,6 +298,7 @@ class Reason(StrEnum):
     UNCHANGED = "unchanged"  # the row it was made from, again
     CHANGE = "change"  # nearer to the row it was made from, or further from it, than was asked for
     JUDGED = "judged"  # a judge stage scored it below what it must have
+    BROKEN = "broken"  # something in it made the parser, a check or the encoder fail
     SURPLUS = "surplus"  # good, but its class was already full
 
 

@@ -606,6 +606,7 @@ class Job(Strict):
         retry: When to ask again.
         starvation: When to give a class up.
         seed: Changes every random choice of the plan.
+        rules: Version of the rules that read and tidy answers: 1 is synthgen 0.1's. A run keeps the one it began with.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
@@ -628,6 +629,7 @@ class Job(Strict):
     retry: RetryConfig = RetryConfig()
     starvation: StarvationConfig = StarvationConfig()
     seed: int = 0
+    rules: Literal[1, 2] = 2
 
     @field_validator("seeds", mode="before")
     @classmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -14,10 +15,12 @@ from synthgen.engine.planning.prepared import PreparedJob
 from synthgen.engine.planning.stage_journals import open_journals, stage_dirs
 from synthgen.errors import JobError
 from synthgen.identity import content_id
-from synthgen.journal import JOURNAL_NAME, RunLock, WritableJournal
+from synthgen.job import Job
+from synthgen.journal import JOURNAL_NAME, Journal, RunLock, WritableJournal
 
 Admission = Literal["refuse", "keep"]
 ASKED_BEFORE_KEY = "asked_before"
+KEPT_DEFAULTS = ("rules",)
 
 
 def admit_job(journals: Sequence[WritableJournal], prepared: PreparedJob, run_dir: Path, on_change: Admission) -> bool:
@@ -41,6 +44,25 @@ def admit_job(journals: Sequence[WritableJournal], prepared: PreparedJob, run_di
         forget_decisions(journals)
     adopt_job(journals, prepared, effect)
     return is_resumed
+
+
+def keep_defaults(prepared: PreparedJob, journal: Journal) -> PreparedJob:
+    """The job with the defaults that its run began with: a new default of a later synthgen is for new runs.
+
+    Args:
+        prepared: The job's last stage.
+        journal: The run's own.
+    """
+    before = run_fingerprint(journal)
+    known = {} if before is None else before["job"]
+    written = prepared.job.model_fields_set
+    kept = {key: known[key] for key in KEPT_DEFAULTS if key in known and key not in written}
+    return _with_job(prepared, prepared.job.model_copy(update=kept)) if kept else prepared
+
+
+def _with_job(prepared: PreparedJob, job: Job) -> PreparedJob:
+    upstream = None if prepared.upstream is None else _with_job(prepared.upstream, job)
+    return replace(prepared, job=job, upstream=upstream)
 
 
 def forget_decisions(journals: Sequence[WritableJournal]) -> None:
@@ -103,6 +125,7 @@ def settle_by_asking(prepared: PreparedJob, run_dir: Path, confirm: Callable[[Pr
     if not (run_dir / JOURNAL_NAME).exists():
         return "refuse"
     with RunLock(run_dir), open_journals(stage_dirs(run_dir, prepared)) as journals:
+        prepared = keep_defaults(prepared, journals[-1])
         changes = changed_job(journals, prepared)
         effect = weight_of(changes)
         if effect is Effect.FREE:

@@ -5,6 +5,7 @@ What remains for the committer is what does: is it new among the accepted rows, 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
@@ -15,6 +16,7 @@ import numpy.typing as npt
 from pydantic import BaseModel
 
 from synthgen.checks import Check, LabelJudge, build_checks, measure_row, measuring, rewrite_row, rewriting
+from synthgen.checks.leftovers import Leftovers
 from synthgen.checks.protocol import MeasuringCheck
 from synthgen.dedup import Comparison
 from synthgen.encoders import Encoder
@@ -23,9 +25,12 @@ from synthgen.engine.judging.likeness import SourceLikeness
 from synthgen.engine.planning.prepared import PreparedJob
 from synthgen.identity import row_id
 from synthgen.journal import vector_digests
-from synthgen.parse import ParsedAnswer, ParsedItem, parse_answer
+from synthgen.parse import RULES, ParsedAnswer, ParsedItem, parse_answer
 from synthgen.records import NOTHING, Candidate, Completion, Nearest, Reason, Rejection, Slot
 
+_log = logging.getLogger(__name__)
+# What a strange text can cause. Not what the machine causes: no memory, a disk, a model that fails to run.
+CAUSED_BY_A_TEXT = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, AssertionError, RecursionError)
 Vector = npt.NDArray[np.float16]
 
 
@@ -110,6 +115,8 @@ class RowJudge:
         rewriting: Those of them that change a row before it is judged.
         measuring: Those of them that keep figures of the rows that pass.
         least: Of a judge stage: least score by field.
+        rules: Version of the rules that read and tidy answers.
+        leftovers: Takes away what the machine leaves in a row; None by the first rules.
     """
 
     kind: str
@@ -120,6 +127,8 @@ class RowJudge:
     rewriting: Sequence[Check]
     measuring: Sequence[MeasuringCheck]
     least: Mapping[str, float] = field(default_factory=dict)
+    rules: int = RULES
+    leftovers: Leftovers | None = None
 
     def judge(self, slot: Slot, completion: Completion) -> tuple[EvaluatedSlot, str | None]:
         """The answer's items and, where none is usable, what to say to the model when asking again."""
@@ -152,14 +161,18 @@ class RowJudge:
             check.judge(nobody)
 
     def _parse(self, slot: Slot, completion: Completion) -> ParsedAnswer:
-        return parse_answer(
-            completion.text,
-            finish_reason=completion.finish_reason,
-            output=slot.request.prompt.output,
-            model=self.model,
-            text_field=self.answer_field,
-            needs_text=self.kind in ("generate", "transform"),
-        )
+        try:
+            return parse_answer(
+                completion.text,
+                finish_reason=completion.finish_reason,
+                output=slot.request.prompt.output,
+                model=self.model,
+                text_field=self.answer_field,
+                needs_text=self.kind in ("generate", "transform"),
+                rules=self.rules,
+            )
+        except CAUSED_BY_A_TEXT as error:
+            return ParsedAnswer((ParsedItem({}, broken("parsing", error, slot.id)),))
 
     def _open(self, slot: Slot, number: int, item: ParsedItem) -> OpenItem:
         source = slot.draft.source
@@ -169,15 +182,20 @@ class RowJudge:
             fields = dict(source.fields)
         else:
             fields = {**source.fields, **item.fields}
-        candidate = self._candidate(slot, number, fields)
         rejection, results = item.rejection, dict[str, Any]()
+        if rejection is None and self.leftovers is not None:
+            fields, rejection = self._tidied(fields)
+        candidate = self._candidate(slot, number, fields)
         if rejection is None and self.kind in ("respond", "judge") and number > 0:
             rejection = Rejection(Reason.MALFORMED, {"problems": ["the answer holds more than the one item asked for"]})
         if rejection is None and self.kind == "judge":
             rejection, results = judge_scores(item.fields, self.least)
         if rejection is None and self.rewriting:
-            candidate, changed = rewrite_row(self.rewriting, candidate)
-            results = {**results, **changed}
+            try:
+                candidate, changed = rewrite_row(self.rewriting, candidate)
+                results = {**results, **changed}
+            except CAUSED_BY_A_TEXT as error:
+                rejection = broken("rewriting", error, candidate.id)
         return OpenItem(candidate, rejection, results)
 
     def _check(self, items: Sequence[OpenItem]) -> None:
@@ -186,10 +204,22 @@ class RowJudge:
         for check in self.checks:
             judge = check.judge
             for item in alive:
-                item.rejection = judge(item.candidate)
+                try:
+                    item.rejection = judge(item.candidate)
+                except CAUSED_BY_A_TEXT as error:
+                    item.rejection = broken(type(check).__name__, error, item.candidate.id)
             alive = [item for item in alive if item.rejection is None]
         for item in alive if self.measuring else ():
             item.results = {**item.results, **measure_row(self.measuring, item.candidate)}
+
+    def _tidied(self, fields: dict[str, Any]) -> tuple[dict[str, Any], Rejection | None]:
+        """The fields with a text that holds nothing of the machine's, or why that cannot be had."""
+        text = fields.get(self.text_field)
+        if self.leftovers is None or not isinstance(text, str):
+            return fields, None
+        clean, why = self.leftovers.clean(text)
+        rejection = Rejection(Reason.MALFORMED, {"problems": [f"{self.text_field}: {why}"]}) if why else None
+        return (fields if clean == text else {**fields, self.text_field: clean}), rejection
 
     def _candidate(self, slot: Slot, number: int, fields: dict[str, Any]) -> Candidate:
         text, source = fields.get(self.text_field), slot.draft.source
@@ -205,6 +235,13 @@ class RowJudge:
             seed_texts=tuple([seed.text for seed in slot.draft.seeds]),
             source_text="" if source is None else source.text,
         )
+
+
+def broken(what: str, error: Exception, where: str) -> Rejection:
+    """The rejection of something that made a step fail: nothing that a model writes may stop a run."""
+    _log.info("%s failed at %s", what, where, exc_info=error)
+    said = str(error).encode("utf-8", "replace").decode()[:200]
+    return Rejection(Reason.BROKEN, {"step": what, "error": type(error).__name__, "said": said})
 
 
 def judge_scores(scores: Mapping[str, Any], least: Mapping[str, float]) -> tuple[Rejection | None, dict[str, Any]]:
@@ -233,6 +270,7 @@ def row_judge(prepared: PreparedJob) -> RowJudge:
         JobError: A check's setting means nothing.
     """
     checks = build_checks(prepared.checks, language=prepared.job.language, real=prepared.train.rows)
+    rules, makes_text = prepared.job.rules, prepared.stage.kind in ("generate", "transform")
     return RowJudge(
         prepared.stage.kind,
         prepared.item,
@@ -242,6 +280,8 @@ def row_judge(prepared: PreparedJob) -> RowJudge:
         rewriting(checks),
         measuring(checks),
         prepared.stage.pass_,
+        rules,
+        Leftovers([row.text for row in prepared.train.rows], prepared.targets) if rules >= 2 and makes_text else None,
     )
 
 
@@ -276,10 +316,13 @@ class PoolJudge:
         """
         if self.encoder is None:
             return evaluated
-        vectors = iter(self._vectors(self.encoder, evaluated.surviving_texts, kept))
-        items = [
-            item if item.rejection is not None else self._judge_one(item, next(vectors)) for item in evaluated.items
-        ]
+        try:
+            vectors = iter(self._vectors(self.encoder, evaluated.surviving_texts, kept))
+        except CAUSED_BY_A_TEXT as error:  # which of them it was cannot be told: they were encoded together
+            rejection = broken("encoding", error, evaluated.slot.id)
+            items = [i if i.rejection is not None else i._replace(rejection=rejection) for i in evaluated.items]
+        else:
+            items = [i if i.rejection is not None else self._judge_one(i, next(vectors)) for i in evaluated.items]
         return evaluated._replace(items=tuple(items))
 
     def judge_texts(self, slots: Sequence[EvaluatedSlot]) -> list[EvaluatedSlot]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from synthgen.engine.asking.prices import require_affordable
-from synthgen.engine.changes.admit import Admission, admit_job
+from synthgen.engine.changes.admit import Admission, admit_job, keep_defaults
 from synthgen.engine.changes.estimate import pretended_sources
 from synthgen.engine.changes.preview import Outlook, look_ahead
 from synthgen.engine.clock import loop_time
@@ -113,6 +113,7 @@ async def run_job(
     _make_dir(run_dir)
     with RunLock(run_dir), open_journals(stage_dirs(run_dir, prepared)) as journals:
         journal = journals[-1]
+        prepared = keep_defaults(prepared, journal)
         is_resumed = admit_job(journals, prepared, run_dir, on_change)
         judges = [row_judge(stage) for stage in prepared.stages]
         providers = [[open_provider(config) for config in group.endpoints] for group in prepared.groups]
