@@ -302,6 +302,10 @@ class Reason(StrEnum):
     SURPLUS = "surplus"  # good, but its class was already full
 
 
+UNREADABLE = frozenset({Reason.MALFORMED, Reason.INVALID, Reason.TRUNCATED, Reason.BROKEN})
+"""Reasons of an answer that could not be read into the job's fields; the others are said of a row."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rejection:
     """Why, with evidence a person can check.

@@ -19,15 +19,16 @@ from synthgen.engine.asking.work import Call, Work
 from synthgen.engine.events import Observer
 from synthgen.engine.judging.commit import Committer, Decided, Turn
 from synthgen.engine.judging.encoding_meter import EncodingMeter
-from synthgen.engine.judging.evaluate import EvaluatedSlot, ParsedAnswers, PoolJudge, RowJudge
-from synthgen.engine.planning.demand import Demand
+from synthgen.engine.judging.evaluate import EvaluatedSlot, ParsedAnswers, PoolJudge, RowJudge, is_any_readable
+from synthgen.engine.planning.demand import Demand, first_wave_of
 from synthgen.engine.planning.prepared import PreparedJob
 from synthgen.engine.stop import Stop
 from synthgen.engine.writer import Durable, JournalWriter
 from synthgen.journal import CommittedSlot, vector_digests
-from synthgen.records import Completion, Source
+from synthgen.records import Completion, Slot, Source
 
 POOL_BATCH, ENCODED_BATCH = 64, 16
+REPROMPTED_FIRST = 2
 Answered: TypeAlias = tuple[Work, Completion]
 
 
@@ -71,6 +72,7 @@ class Pipeline:
         self.prepared, self.demand, self.writer = prepared, demand, writer
         self._row_judge, self._dispatcher = row_judge, dispatcher
         self._max_reprompts, self._order = prepared.job.retry.max_reasks, prepared.order
+        self._first_wave = first_wave_of(prepared.job)
         self._following, self._stop = following, stop
         self._committer = Committer(demand=demand, writer=writer, observe=observe, passes_on=following is not None)
         self.meter = EncodingMeter(writer, observe)
@@ -169,13 +171,22 @@ class Pipeline:
             slot = evaluated.slot
             account = self.demand.classes[slot.label]
             account.note_read(slot.ordinal)
-            if complaint is None or not slot.request.prompt.messages or completion.step >= self._max_reprompts:
-                self.add(evaluated)
+            if not account.has_readable and is_any_readable([item.rejection for item in evaluated.items]):
+                account.note_readable()
+            if complaint is None or not self._may_reprompt(slot, completion):
+                self.add(evaluated._replace(answers=completion.step + 1) if completion.step else evaluated)
             elif self._dispatcher is not None and not self._stop.is_set:
                 self._dispatcher.queue.reprompt(work, completion.text, complaint)
             else:  # judged as it is, it would stand where an undisturbed run has the answer to the next prompt
                 account.note_withdrawn(slot.ordinal)
                 self._stop.changed.notify()
+
+    def _may_reprompt(self, slot: Slot, completion: Completion) -> bool:
+        """Whether an answer without a usable item may be asked for again. Of a class's first slots only two are: where
+        nothing can be read at all, asking each again would only double what that costs."""
+        if not slot.request.prompt.messages or completion.step >= self._max_reprompts:
+            return False
+        return self._first_wave is None or not REPROMPTED_FIRST <= slot.ordinal < self._first_wave
 
     async def encode(self, slots: Sequence[EvaluatedSlot]) -> None:
         """Encode the rows that passed, and compare them with the real rows; then they wait for their turn."""

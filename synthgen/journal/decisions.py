@@ -14,6 +14,7 @@ from synthgen.journal.batches import insert_many
 from synthgen.journal.entries import AcceptedMark, AcceptedPage, AcceptedVectors, CommittedSlot, StoredRow, StoredSlot
 from synthgen.journal.reader import Reader, translated
 from synthgen.journal.rows import as_row, decision_values
+from synthgen.records import UNREADABLE
 
 _ROWS = (
     "SELECT d.row_id, s.slot_id, d.label, s.ordinal, d.item, d.reason, d.text, d.fields, d.evidence, d.nearest,"
@@ -45,6 +46,24 @@ class DecisionsReader(Reader):
     def _decision_counts(self) -> list[tuple[str, str | None, int]]:
         query = "SELECT label, reason, count(*) FROM decisions GROUP BY label, reason ORDER BY label, reason"
         return self._once("decisions", lambda: self._all(query))
+
+    def unreadable_answers(self, label: str) -> int | None:
+        """Answers of a class that were judged, where none of them could be read into the job's fields; None where one
+        could."""
+        known = ",".join(f"'{reason}'" for reason in sorted(UNREADABLE))
+        (is_readable,) = self._one(
+            "SELECT EXISTS (SELECT 1 FROM slots s JOIN decisions d ON d.position = s.position"
+            f" WHERE s.label = ? AND (d.reason IS NULL OR d.reason NOT IN ({known})))",
+            (label,),
+        )
+        if is_readable:
+            return None
+        (count,) = self._one(
+            "SELECT count(*) FROM completions c JOIN slots s ON s.label = c.label AND s.ordinal = c.ordinal"
+            " WHERE c.label = ?",
+            (label,),
+        )
+        return int(count)
 
     def recent_yields(self, label: str, *, last: int) -> list[int]:
         """Rows accepted from each of the last `last` answered slots of a class, oldest first."""

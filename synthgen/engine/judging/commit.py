@@ -19,7 +19,7 @@ from synthgen.engine.events import (
     RowRejected,
     SlotCommitted,
 )
-from synthgen.engine.judging.evaluate import EvaluatedSlot, Judged
+from synthgen.engine.judging.evaluate import EvaluatedSlot, Judged, is_any_readable
 from synthgen.engine.planning.demand import ClassDemand, Demand
 from synthgen.engine.writer import JournalWriter
 from synthgen.journal import CommittedSlot
@@ -174,7 +174,8 @@ class Committer:
         accepted = sum([decision.rejection is None for decision in decisions])
         committed = CommittedSlot(slot.id, slot.label, slot.ordinal, is_failed, tuple(decisions))
         self._writer.queue(committed, about=account if self._passes_on and accepted else None)
-        account.note_committed(accepted, is_failed=is_failed)
+        is_readable = accepted > 0 or is_any_readable([decision.rejection for decision in decisions])
+        account.note_committed(accepted, is_failed=is_failed, answers=evaluated.answers, is_readable=is_readable)
         for decision in decisions:
             c = decision.candidate
             if decision.rejection is None:

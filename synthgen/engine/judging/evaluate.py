@@ -6,7 +6,7 @@ What remains for the committer is what does: is it new among the accepted rows, 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any, NamedTuple
@@ -26,7 +26,7 @@ from synthgen.engine.planning.prepared import PreparedJob
 from synthgen.identity import row_id
 from synthgen.journal import vector_digests
 from synthgen.parse import RULES, ParsedAnswer, ParsedItem, parse_answer
-from synthgen.records import NOTHING, Candidate, Completion, Nearest, Reason, Rejection, Slot
+from synthgen.records import NOTHING, UNREADABLE, Candidate, Completion, Nearest, Reason, Rejection, Slot
 
 _log = logging.getLogger(__name__)
 # What a strange text can cause. Not what the machine causes: no memory, a disk, a model that fails to run.
@@ -57,11 +57,13 @@ class EvaluatedSlot(NamedTuple):
         slot: The slot.
         items: Its items in the answer's order; empty where it failed.
         is_failed: Whether no answer could be had.
+        answers: How many it took: more than one where the model was prompted again.
     """
 
     slot: Slot
     items: tuple[Judged, ...]
     is_failed: bool = False
+    answers: int = 1
 
     @property
     def survivors(self) -> int:
@@ -244,6 +246,11 @@ def broken(what: str, error: Exception, where: str) -> Rejection:
     return Rejection(Reason.BROKEN, {"step": what, "error": type(error).__name__, "said": said})
 
 
+def is_any_readable(rejections: Iterable[Rejection | None]) -> bool:
+    """Whether an answer with such items could be read into the job's fields, at least one of them."""
+    return any(rejection is None or rejection.reason not in UNREADABLE for rejection in rejections)
+
+
 def judge_scores(scores: Mapping[str, Any], least: Mapping[str, float]) -> tuple[Rejection | None, dict[str, Any]]:
     """Whether a judge's scores are high enough, and what is kept of them where they are.
 
@@ -343,10 +350,7 @@ class PoolJudge:
             item = items[number][place]
             results = item.with_contrast(verdict)
             items[number][place] = Judged(item.candidate, verdict.rejection, item.nearest, item.vector, results)
-        return [
-            EvaluatedSlot(evaluated.slot, tuple(own), evaluated.is_failed)
-            for evaluated, own in zip(slots, items, strict=True)
-        ]
+        return [evaluated._replace(items=tuple(own)) for evaluated, own in zip(slots, items, strict=True)]
 
     @staticmethod
     def _vectors(encoder: Encoder, texts: Sequence[str], kept: Mapping[str, bytes]) -> Sequence[Vector]:

@@ -15,10 +15,13 @@ from dataclasses import dataclass, field
 
 from synthgen.engine.planning.interleaving import Interleaving
 from synthgen.engine.planning.sources import Sources
-from synthgen.job import StarvationConfig
+from synthgen.job import Job, StarvationConfig
 
 PRIOR_YIELD_RATIO = 0.7
 PRIOR_ANSWERS = 4
+# What a systematic failure may cost: one answer could be bad luck, eight of a kind are not. It is also where the search
+# for an endpoint's limits begins.
+FIRST_WAVE = 8
 CAUTION = 0.5
 
 
@@ -29,6 +32,11 @@ class Allowance:
     left: float = math.inf
 
 
+def first_wave_of(job: Job) -> int | None:
+    """Answers that a job may pay for before one could be read; None by the first rules, which knew no such bound."""
+    return FIRST_WAVE if job.rules >= 2 else None
+
+
 @dataclass(slots=True)
 class Tally:
     """What a stage's accounts have in common.
@@ -37,11 +45,13 @@ class Tally:
         upstream: Of the stage before, which brings what is wanted here; None for the first.
         waiting: Slots asked, or found in the journal, and not yet judged.
         changed: Classes of which more or less may be wanted than when `Demand` last looked.
+        has_readable: Whether an answer of any class could be read into the job's fields.
     """
 
     upstream: Tally | None = None
     waiting: int = 0
     changed: set[str] = field(default_factory=set)
+    has_readable: bool = False
 
     def note(self, label: str) -> None:
         """How much of a class is wanted, here and so in every stage before, or can be asked may have changed."""
@@ -68,6 +78,10 @@ class ClassDemand:
             bring; None while its answer has not come.
         recent: Rows accepted from each of the last answers.
         is_stalled: Whether it has stalled: its last answers brought too little.
+        first_wave: Slots that may be asked until one answer could be read into the job's fields, and answers after
+            which the class stalls where none could; None asks and waits as for any other low yield.
+        has_readable: Whether an answer could be read.
+        unreadable: Answers judged so far, where none could be.
     """
 
     label: str
@@ -82,6 +96,9 @@ class ClassDemand:
     waiting: dict[int, float | None] = field(default_factory=dict)
     recent: deque[int] = field(default_factory=deque)
     is_stalled: bool = False
+    first_wave: int | None = None
+    has_readable: bool = False
+    unreadable: int = 0
     _answers: int = 0
     _brought: int = 0
     _known_rows: float = 0.0
@@ -102,8 +119,10 @@ class ClassDemand:
             return False
         return self._known_rows < self.starvation.min_yield_ratio * self.items * evaluated
 
-    def resume(self, *, accepted: int, committed: int, recent: Sequence[int]) -> None:
-        """Go on from what earlier sessions left: rows accepted, slots judged, rows from each of the last answers."""
+    def resume(self, *, accepted: int, committed: int, recent: Sequence[int], unreadable: int | None = None) -> None:
+        """Go on from what earlier sessions left: rows accepted, slots judged, rows from each of the last answers, and
+        how many answers there were where none could be read."""
+        self.has_readable, self.unreadable = unreadable is None and committed > 0, unreadable or 0
         self.accepted, self.committed, self.next_ask = accepted, committed, committed
         self.recent.extend(recent)
         self._answers, self._brought = len(recent), sum(recent)
@@ -129,6 +148,8 @@ class ClassDemand:
         less than one more round trip at the end.
         """
         if not self.is_open or self.is_out_of_rows():
+            return False
+        if self.first_wave is not None and not self.has_readable and len(self.waiting) >= self.first_wave:
             return False
         if not self.waiting:
             return self.accepted < self.rows_wanted()
@@ -196,6 +217,12 @@ class ClassDemand:
             self._unread.discard(ordinal)
             self._note_change()
 
+    def note_readable(self) -> None:
+        """An answer could be read: from here on as much is asked as the limits allow."""
+        if not self.has_readable:
+            self.has_readable = self.tally.has_readable = True
+            self._note_change()
+
     def note_evaluated(self, ordinal: int, rows: float) -> None:
         """Account for an answer that came, with the rows that survived so far."""
         self._forget(ordinal)
@@ -223,8 +250,17 @@ class ClassDemand:
         else:
             self._known_rows -= rows
 
-    def note_committed(self, accepted: int, *, is_failed: bool) -> None:
-        """Account for one judged slot."""
+    def note_committed(self, accepted: int, *, is_failed: bool, answers: int = 1, is_readable: bool = True) -> None:
+        """Account for one judged slot.
+
+        Args:
+            accepted: Rows it brought.
+            is_failed: Whether no answer could be had.
+            answers: How many it took.
+            is_readable: Whether one could be read into the job's fields.
+        """
+        if not is_failed:
+            self.has_readable, self.unreadable = self.has_readable or is_readable, self.unreadable + answers
         self._forget(self.committed)
         self.committed += 1
         self.next_ask = max(self.next_ask, self.committed)
@@ -238,11 +274,18 @@ class ClassDemand:
         self._note_change()
 
     def has_stalled(self) -> bool:
-        """Whether the last `patience` answers brought less than `min_yield_ratio` of the rows asked for."""
+        """Whether the last `patience` answers brought less than `min_yield_ratio` of the rows asked for, or nothing
+        could be read from the beginning."""
+        if self.is_unreadable():
+            return True
         config = self.starvation
         if len(self.recent) < config.patience:
             return False
         return sum(self.recent) < config.min_yield_ratio * self.items * config.patience
+
+    def is_unreadable(self) -> bool:
+        """Whether none of the first answers could be read into the job's fields: no more is paid for the same."""
+        return self.first_wave is not None and not self.has_readable and self.unreadable >= self.first_wave
 
     def next_ordinal(self) -> int:
         """The next ordinal that nobody has asked."""
@@ -309,6 +352,8 @@ class Demand:
     ) -> None:
         self._order, self.classes, self.tally = order, classes, tally
         self._window, self.is_ordered = window, is_ordered
+        self._first_wave = next((c.first_wave for c in classes.values()), None)
+        tally.has_readable = any(c.has_readable for c in classes.values())
         self._allowance = most or Allowance()
         self._judged_next = [(order.place(c.label, c.committed), c.label) for c in classes.values()]
         self._asked_next = [(order.place(c.label, c.next_ordinal()), c.label) for c in classes.values()]
@@ -360,6 +405,8 @@ class Demand:
         if self.is_used_up:
             return None
         if self.tally.waiting >= self._window and not self.is_head_missing():
+            return None
+        if self._first_wave is not None and not self.tally.has_readable and self.tally.waiting >= self._first_wave:
             return None
         chosen = self._next_wanted()
         if chosen is None:

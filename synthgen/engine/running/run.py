@@ -20,6 +20,7 @@ from synthgen.engine.planning.demand import ClassDemand
 from synthgen.engine.planning.prepared import PreparedJob
 from synthgen.engine.planning.stage_journals import open_journals, rejected_in_all, stage_dirs
 from synthgen.engine.running.session import Session
+from synthgen.engine.running.unreadable import Unreadable, why_unreadable
 from synthgen.engine.stop import StopKind
 from synthgen.errors import JournalError, SynthgenError
 from synthgen.job import ModelConfig
@@ -213,6 +214,8 @@ def _result(session: Session, journals: Sequence[Journal], run_dir: Path, elapse
             f"class '{a.label}' starved: {a.accepted} of {a.target} rows, {_why_starved(a, session)}" for a in starved
         )
         hint = "look at the rejections (`synthgen status`), then change the prompt, the checks or starvation.patience"
+        if (unreadable := _unreadable(session, starved[0].label)) is not None:
+            hint = unreadable.remedy
     return RunResult(
         run_dir=run_dir,
         status="complete" if is_complete else "stopped",
@@ -229,8 +232,17 @@ def _result(session: Session, journals: Sequence[Journal], run_dir: Path, elapse
     )
 
 
+def _unreadable(session: Session, label: str) -> Unreadable | None:
+    """Why nothing of a class could be read, here or in a stage before; None where something could."""
+    if not any(runner.demand.classes[label].is_unreadable() for runner in session.runners):
+        return None
+    return why_unreadable([runner.writer.journal for runner in session.runners], label)
+
+
 def _why_starved(account: ClassDemand, session: Session) -> str:
     """Where the yield collapsed: here, or in the first stage before where it stalled."""
+    if (unreadable := _unreadable(session, account.label)) is not None:
+        return f"none of its first answers can be read: {unreadable.said}"
     for runner in session.runners[:-1]:
         before = runner.demand.classes[account.label]
         if before.is_stalled and not account.has_stalled():

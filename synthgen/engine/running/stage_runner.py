@@ -16,7 +16,7 @@ from synthgen.engine.judging.commit import class_starved
 from synthgen.engine.judging.evaluate import PoolJudge, RowJudge
 from synthgen.engine.judging.pools import EncoderRoom, PoolBuilder, vectors_by_label
 from synthgen.engine.pipeline import Pipeline
-from synthgen.engine.planning.demand import Allowance, ClassDemand, Demand, FeedingDemand, Tally
+from synthgen.engine.planning.demand import Allowance, ClassDemand, Demand, FeedingDemand, Tally, first_wave_of
 from synthgen.engine.planning.prepared import PreparedJob, Vectors
 from synthgen.engine.planning.sources import Sources
 from synthgen.engine.running.earlier_answers import EarlierAnswers, OpenStage
@@ -179,6 +179,8 @@ def _accounts(
             accepted=accepted.get(label, 0),
             committed=committed.get(label, 0),
             recent=journal.recent_yields(label, last=starvation.patience),
+            unreadable=journal.unreadable_answers(label) if committed.get(label, 0) else None,
         )
+        account.first_wave = first_wave_of(prepared.job)
         accounts[label] = account
     return accounts
