@@ -63,12 +63,8 @@ def command(job: Path, prompts: int, out: Path | None, as_json: bool) -> None:
     if outlook is not None:
         for line in outlook.lines():
             click.echo(f"run       {line}")
-    notice = prepared.redaction_notice()
-    if notice is not None:
-        click.echo(f"note      {notice}")
-    skipped = prepared.train.skipped
-    if skipped:
-        click.echo(f"note      {skipped} rows of {prepared.train.path} have an empty text or label and are not used")
+    for note in prepared.notes():
+        click.echo(f"note      {note}")
 
 
 def _outlook(prepared: PreparedJob, run_dir: Path) -> Outlook | None:

@@ -16,6 +16,7 @@ import orjson
 from pydantic import BaseModel
 
 from synthgen.checks import needs_vectors
+from synthgen.data.class_notes import row_notes
 from synthgen.data.prompts import TemplateSource
 from synthgen.data.tables import RealRows
 from synthgen.engine.planning.interleaving import Interleaving
@@ -201,6 +202,11 @@ class PreparedJob:
         """A real row as prompts show it."""
         return self.redaction.rows.get(row.id, row)
 
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know before anything is asked, a sentence each."""
+        notice = self.redaction_notice()
+        return (*row_notes(self.train), *([] if notice is None else [notice]))
+
     def redaction_notice(self) -> str | None:
         """What to say of personal data in the rows that may be shown; None where there is none."""
         count = sum(row.label in self.targets for row in self.redaction.rows.values())
@@ -208,7 +214,8 @@ class PreparedJob:
             return None
         return (
             f"{count:,} of the rows that prompts may show hold personal data ({describe(self.redaction.counts)} in "
-            "all): stand-ins are shown instead (names are not looked for); `seeds: {pii: allow}` shows rows as they are"
+            "all): surrogate values are shown instead (names are not looked for); "
+            "`seeds: {pii: allow}` shows rows as they are"
         )
 
     def as_source(self, row: Row) -> Source:

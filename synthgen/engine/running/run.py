@@ -121,7 +121,7 @@ async def run_job(
         session: Session | None = None
         try:
             session = Session(prepared, providers, journals, judges, observe, pilot=pilot)
-            observe(session_started(journals, prepared, is_resumed=is_resumed))
+            observe(session_started(journals, prepared, is_resumed=is_resumed, notes=session.notes))
             await work(session)
         except SynthgenError as error:
             with contextlib.suppress(JournalError):  # the first error is the one to report
@@ -178,8 +178,10 @@ def _make_dir(run_dir: Path) -> None:
         )
 
 
-def session_started(journals: Sequence[Journal], prepared: PreparedJob, *, is_resumed: bool) -> RunStarted:
-    """The event that a session begins with."""
+def session_started(
+    journals: Sequence[Journal], prepared: PreparedJob, *, is_resumed: bool, notes: Sequence[str] = ()
+) -> RunStarted:
+    """The event that a session begins with; `notes` are the session's own."""
     return RunStarted(
         name=prepared.job.name,
         targets=prepared.targets,
@@ -188,7 +190,7 @@ def session_started(journals: Sequence[Journal], prepared: PreparedJob, *, is_re
         answers=sum(journal.answers() for journal in journals),
         usage=sum((journal.usage() for journal in journals), Usage()),
         is_resumed=is_resumed,
-        notes=() if (notice := prepared.redaction_notice()) is None else (notice,),
+        notes=(*prepared.notes(), *notes),
     )
 
 

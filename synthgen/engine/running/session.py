@@ -11,6 +11,7 @@ import contextlib
 import datetime as dt
 import itertools
 import signal
+import threading
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -21,6 +22,7 @@ from synthgen.engine.asking.budget import Budget, seconds_until
 from synthgen.engine.asking.dispatch import Dispatcher
 from synthgen.engine.asking.endpoint import Endpoint
 from synthgen.engine.asking.limits import EndpointLimits
+from synthgen.engine.asking.open_files import allow_connections
 from synthgen.engine.asking.prices import PAID_PROVIDERS, LatePrice, require_price
 from synthgen.engine.asking.retry import RetryPolicy
 from synthgen.engine.clock import loop_clock, loop_time
@@ -44,6 +46,8 @@ MIN_WINDOW = 1024
 WINDOW_A_REQUEST_IN_FLIGHT, MIN_A_REQUEST_IN_FLIGHT = 64, 16
 ROWS_TO_HOLD = 32_768
 DEADLINE_LOOK_S = 0.5
+# A terminal that is closed sends SIGHUP: the run ends as by SIGTERM. Windows has none.
+STOPPING_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 _Asked: TypeAlias = tuple[int, ModelConfig, Provider]
 WARM_UP_AFTER_S = 0.02
 
@@ -73,6 +77,7 @@ class Session:
     ) -> None:
         self._prepared, self._is_offline = prepared, providers is None
         self._asked = [] if providers is None else _asked(prepared, providers)
+        self._asked, self.notes = _within_open_files(self._asked)
         self._journal, self._observe = journals[-1], observe
         self.stop = Stop()
         self._room = EncoderRoom()
@@ -244,8 +249,10 @@ class Session:
         self.stop.set(StopKind.BUDGET, f"deadline: {deadline}")
 
     async def _watch_signals(self, scope: anyio.CancelScope) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return  # signals go to the main thread, which is its owner's: whoever called us from another one stops us
         has_come = False  # whatever stopped the run before: a deadline's drain too can be left
-        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        with anyio.open_signal_receiver(*STOPPING_SIGNALS) as signals:
             async for number in signals:
                 if has_come:
                     scope.cancel()
@@ -259,6 +266,21 @@ def _window(asked: Sequence[_Asked], *, items: int) -> int:
     max_in_flight = sum(config.limits.max_concurrency or made.default_concurrency for _, config, made in asked)
     enough = min(WINDOW_A_REQUEST_IN_FLIGHT * max_in_flight, ROWS_TO_HOLD // items)
     return max(MIN_WINDOW, MIN_A_REQUEST_IN_FLIGHT * max_in_flight, enough)
+
+
+def _within_open_files(asked: list[_Asked]) -> tuple[list[_Asked], tuple[str, ...]]:
+    """The endpoints with no more in flight than this process may have connections, and what is to be said of it."""
+    wanted = [config.limits.max_concurrency or made.default_concurrency for _, config, made in asked]
+    allowed = allow_connections(sum(wanted)) if asked else 0
+    if allowed >= sum(wanted):
+        return asked, ()
+    fitted = []
+    for (group, config, made), own in zip(asked, wanted, strict=True):
+        fewer = max(1, own * allowed // sum(wanted))
+        limits = config.limits.model_copy(update={"max_concurrency": fewer})
+        fitted.append((group, config.model_copy(update={"limits": limits}), made))
+    note = f"at most {allowed:,} requests in flight instead of {sum(wanted):,}: this system allows no more open files"
+    return fitted, (f"{note} (raise its hard limit, `ulimit -Hn`, to have them)",)
 
 
 def _spent(journal: Journal) -> Spend:
