@@ -12,6 +12,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from synthgen.engine.asking.dispatch import Dispatcher
@@ -135,10 +136,7 @@ class Pipeline:
 
     async def commit_ready(self) -> int:
         """Judge the slots whose turn has come against what is accepted, some of them; how many there were."""
-        return await self._committer.commit_ready(self._pools.dedups.accepted, self._take_turn)
-
-    def _take_turn(self, turn: Turn) -> None:
-        self._run("deduplicated", turn)
+        return await self._committer.commit_ready(self._pools.dedups.accepted, partial(self._run, "deduplicated"))
 
     def _run(self, name: str, batch: Any) -> Any:
         """Run a step, and those that follow it at once."""

@@ -21,7 +21,7 @@ from synthgen.journal.entries import (
     VectorEntry,
     Write,
 )
-from synthgen.journal.figures import Figures, Judgement, ModelUse
+from synthgen.journal.figures import Judgement
 from synthgen.journal.lock import RunHeld, RunLock
 from synthgen.journal.store import JOURNAL_NAME, Journal, WritableJournal
 from synthgen.journal.vectors import ENCODER_KEY, vector_digests
@@ -34,13 +34,11 @@ __all__ = [
     "AcceptedVectors",
     "CommittedSlot",
     "FailedSlot",
-    "Figures",
     "Journal",
     "Judgement",
     "Lease",
     "LimitChange",
     "Loss",
-    "ModelUse",
     "RunHeld",
     "RunLock",
     "StoredRow",

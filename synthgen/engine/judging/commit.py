@@ -46,11 +46,6 @@ class _Burst(NamedTuple):
     dedup: Deduplicator
     items: Sequence[Judged]
 
-    def search(self) -> None:
-        """Look for all of them at once."""
-        if len(self.items) > 1:
-            self.dedup.look_ahead([item.candidate for item in self.items], [item.vector for item in self.items])
-
 
 class Turn(NamedTuple):
     """A slot whose turn has come, its class's account, and who holds the rows that its items are compared with."""
@@ -220,8 +215,9 @@ def _burst_size(dedups: Iterable[Deduplicator]) -> int:
 
 
 def _search_all(bursts: Iterable[_Burst]) -> None:
-    for burst in bursts:
-        burst.search()
+    for _, _, dedup, items in bursts:
+        if len(items) > 1:
+            dedup.look_ahead([item.candidate for item in items], [item.vector for item in items])
 
 
 def judge_among_accepted(

@@ -6,7 +6,7 @@ Figures, not facts that anything is decided by: after a crash those of the last 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import orjson
@@ -28,20 +28,19 @@ class EncodingMeter:
     Args:
         writer: Of the stage's journal.
         observe: Receives an event at most once a second.
-        clock: Seconds.
     """
 
-    def __init__(self, writer: JournalWriter, observe: Observer, clock: Callable[[], float] = loop_time) -> None:
+    def __init__(self, writer: JournalWriter, observe: Observer) -> None:
         self._encoder: Metered | None = None
-        self._writer, self._observe, self._clock = writer, observe, clock
+        self._writer, self._observe = writer, observe
         self._texts, self._spared, self._busy_s = 0, 0, 0.0
-        self._began = self._reported_at = clock()
+        self._began = self._reported_at = loop_time()
         self._before = orjson.loads(writer.journal.meta().get(ENCODING_KEY, "{}"))
 
     def begin(self, encoder: Encoder | None) -> None:
         """Measure from now on; there is nothing to report where there is no encoder."""
         self._encoder = encoder if isinstance(encoder, Metered) else None
-        self._began = self._reported_at = self._clock()
+        self._began = self._reported_at = loop_time()
 
     async def judge(
         self,
@@ -74,7 +73,7 @@ class EncodingMeter:
 
     async def report(self, *, at_last: bool = False) -> None:
         """Report how it stands, if the last time is a second ago."""
-        now = self._clock()
+        now = loop_time()
         if self._encoder is None or not (at_last or now - self._reported_at >= SECONDS_A_STATE):
             return
         self._reported_at, elapsed_s = now, max(now - self._began, 1e-9)

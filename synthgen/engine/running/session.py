@@ -170,8 +170,8 @@ class Session:
                 for runner in self.runners:
                     tasks.start_soon(runner.writer.run, runner.pipeline.report)
                 tasks.start_soon(self._watch_signals, tasks.cancel_scope)
-                if not self._is_offline:
-                    tasks.start_soon(self._watch_deadline)
+                if self._dispatcher is not None:
+                    tasks.start_soon(self._watch_deadline, self._dispatcher)
                 await self._work(tasks)
                 tasks.cancel_scope.cancel()
 
@@ -236,7 +236,7 @@ class Session:
         for runner in self.runners:
             await runner.commit_rest()
 
-    async def _watch_deadline(self) -> None:
+    async def _watch_deadline(self, dispatcher: Dispatcher) -> None:
         """Stop asking so early that a slow answer still comes in time."""
         deadline = self._prepared.job.budget.deadline
         if deadline is None:
@@ -244,13 +244,9 @@ class Session:
         earlier = await self.runners[-1].writer.call(self._journal.sessions)
         worked_s = sum(session.elapsed_s or 0.0 for session in earlier)
         until = loop_time() + seconds_until(deadline, now=dt.datetime.now(), worked_s=worked_s)
-        while (left_s := until - loop_time() - self._drain_s()) > 0:  # noqa: ASYNC110 - it moves
+        while (left_s := until - loop_time() - dispatcher.outcomes.slow_answer_s) > 0:  # noqa: ASYNC110 - it moves
             await anyio.sleep(min(left_s, DEADLINE_LOOK_S))
         self.stop.set(StopKind.BUDGET, f"deadline: {deadline}")
-
-    def _drain_s(self) -> float:
-        """Seconds that what is in flight may still take."""
-        return 0.0 if self._dispatcher is None else self._dispatcher.outcomes.slow_answer_s
 
     async def _watch_signals(self, scope: anyio.CancelScope) -> None:
         if threading.current_thread() is not threading.main_thread():
