@@ -52,7 +52,7 @@ def command(
     """Run JOB until every class has its rows; the same command again resumes after any stop or crash.
 
     Exit codes: 0 targets met, 2 a file or argument of yours, 3 the model's side, 4 the disk, 5 a budget or the
-    deadline ended it, 6 a class starved, 130 interrupted.
+    deadline ended it, 6 a class stalled, 130 interrupted.
     """
     from synthgen import api
     from synthgen.report.event_log import EventLog

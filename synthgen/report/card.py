@@ -133,7 +133,7 @@ def _label_lines(check: Mapping[str, Any] | None) -> Iterator[str]:
     accuracy = check["held_out_accuracy"]
     said = "" if accuracy is None else f", which reads {100 * accuracy:.1f} % of held-out real rows right"
     yield f"Label check, by a classifier trained on the real rows only{said}:"
-    head = ("class", "read as its class", "turned down", "kept unsure", "unjudged")
+    head = ("class", "read as its class", "rejected", "kept unsure", "unjudged")
     yield _table(
         head, [(n, c["passed"], c["rejected"], c["unsure"], c["unjudged"]) for n, c in check["per_class"].items()]
     )

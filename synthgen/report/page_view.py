@@ -164,7 +164,7 @@ def _memorised(found: Mapping[str, Any] | None) -> dict[str, Any] | None:
         about="Histogram of the longest run of words shared with a real row",
     )
     half, longest = found["median_words"], found["longest"]
-    bound = "No limit was set." if limit is None else f"Rows that share more than {limit} were turned down."
+    bound = "No limit was set." if limit is None else f"Rows that share more than {limit} were rejected."
     caption = (
         f"{found['looked_at']:,} accepted rows looked at: half of them share at most {half} words in a row with a real "
         f"one. {found['whole_rows']:,} stand whole in a real row. {bound}"

@@ -69,7 +69,7 @@ class LineProgress:
                 self._say(f"class '{label}' has its {accepted:,} rows")
             case ClassStarved(label, accepted, target, answers, rows):
                 said = f"the last {answers} answers brought {rows}"
-                self._say(f"class '{label}' given up at {accepted:,} of {target:,} rows: {said}")
+                self._say(f"class '{label}' stalled at {accepted:,} of {target:,} rows: {said}")
             case Draining():
                 self._say(tally.note)
             case _ if tally.clock() - self._last_line_at >= SECONDS_A_LINE:

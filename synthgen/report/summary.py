@@ -19,7 +19,7 @@ def result_lines(result: RunResult) -> Iterator[str]:
     """What a session came to: rows, rejections, cost, a sample, and the next command."""
     yield from status_lines(result.accepted, result.targets, result.rejected, result.failed)
     cost = _cost(result.usage)
-    yield f"answers   {result.requests:,} bought in all, {cost}; this session {duration(result.elapsed_s)}"
+    yield f"answers   {result.requests:,} paid for in all, {cost}; this session {duration(result.elapsed_s)}"
     outlook = result.outlook
     if outlook is not None and outlook.requests:
         yield f"to come   about {outlook.requests:,} requests for {outlook.missing:,} rows, {outlook.cost}"
@@ -47,7 +47,7 @@ def status_lines(
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(rejected.items(), key=lambda x: -x[1]))
         yield f"rejected  {sum(rejected.values()):,} ({reasons})"
     if failed:
-        yield f"failed    {failed:,} requests given up"
+        yield f"failed    {failed:,} requests failed permanently"
 
 
 def seen_sessions(

@@ -1,4 +1,4 @@
-"""What the simulator counts. A grant is a 200 whose body was begun; a repeat is one bought twice."""
+"""What the simulator counts. A grant is a 200 whose body was begun; a repeat is one paid for twice."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """What a granted request bought.
+    """What a granted request cost.
 
     Attributes:
         digest: Hash of the exact body.
@@ -41,8 +41,8 @@ class Statistics:
         granted_per_s: Granted requests by the second (from 0) in which they were admitted.
         input_tokens, output_tokens: Tokens granted.
         distinct: Different bodies granted.
-        repeats: Granted requests whose exact body had been delivered whole before: bought twice. A body that was cut
-            may be bought again without counting, as its buyer had no choice.
+        repeats: Granted requests whose exact body had been delivered whole before: paid for twice. A body that was cut
+            may be asked for again without counting, as its client had no choice.
         elapsed_s: Seconds counted.
         first_admitted_s, last_granted_s: When the first request was taken on and when the last granted body was begun;
             None before there is one.

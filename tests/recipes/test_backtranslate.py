@@ -64,7 +64,7 @@ def test_translator_that_changes_nothing_is_stopped(tmp_path: Path, monkeypatch:
     job = write(tmp_path, models=[apertium(folder, "en", "es", "en")], starvation={"patience": 20})
     result = run_here(job, tmp_path / "run")
     assert (result["exit"], result["accepted"]) == (6, {"late": 0})
-    assert "starved: 0 of 10 rows" in result["reason"]
+    assert "stalled: 0 of 10 rows" in result["reason"]
 
 
 def test_routes_of_a_job_give_versions_of_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

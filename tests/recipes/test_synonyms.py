@@ -65,7 +65,7 @@ def test_synonyms_stop_where_the_words_are_used_up(tmp_path: Path) -> None:
     result = run_here(job, tmp_path / "run")
     assert result["exit"] == 6
     assert 10 < result["accepted"]["ask"] < 5000
-    assert "starved" in result["reason"]
+    assert "stalled" in result["reason"]
 
 
 def test_options_reach_the_provider(tmp_path: Path) -> None:

@@ -229,7 +229,7 @@ def test_starving_class_is_given_up_with_figures(tmp_path: Path) -> None:
         assert server.stats()["granted"] == granted, "a class given up is not paid for again"
     assert result["exit"] == again["exit"] == 6
     assert result["accepted"] == {"late": 120, "lost": 0}
-    assert "class 'lost' starved: 0 of 60 rows, the last 15 answers brought 0" in result["reason"]
+    assert "class 'lost' stalled: 0 of 60 rows, the last 15 answers brought 0" in result["reason"]
 
 
 def test_budget_stops_the_run_and_a_larger_one_resumes_it(tmp_path: Path) -> None:

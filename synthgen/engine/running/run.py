@@ -211,7 +211,7 @@ def _result(session: Session, journals: Sequence[Journal], run_dir: Path, elapse
     elif starved:
         exit_code = STARVED_EXIT
         reason = "; ".join(
-            f"class '{a.label}' starved: {a.accepted} of {a.target} rows, {_why_starved(a, session)}" for a in starved
+            f"class '{a.label}' stalled: {a.accepted} of {a.target} rows, {_why_starved(a, session)}" for a in starved
         )
         hint = "look at the rejections (`synthgen status`), then change the prompt, the checks or starvation.patience"
         if (unreadable := _unreadable(session, starved[0].label)) is not None:
