@@ -204,18 +204,15 @@ class PreparedJob:
 
     def notes(self) -> tuple[str, ...]:
         """What a person should know before anything is asked, a sentence each."""
-        notice = self.redaction_notice()
-        return (*row_notes(self.train), *([] if notice is None else [notice]))
-
-    def redaction_notice(self) -> str | None:
-        """What to say of personal data in the rows that may be shown; None where there is none."""
+        notes = row_notes(self.train)
         count = sum(row.label in self.targets for row in self.redaction.rows.values())
         if not count:
-            return None
+            return (*notes,)
         return (
+            *notes,
             f"{count:,} of the rows that prompts may show hold personal data ({describe(self.redaction.counts)} in "
             "all): surrogate values are shown instead (names are not looked for); "
-            "`seeds: {pii: allow}` shows rows as they are"
+            "`seeds: {pii: allow}` shows rows as they are",
         )
 
     def as_source(self, row: Row) -> Source:
