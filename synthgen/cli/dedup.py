@@ -38,7 +38,7 @@ def _lexical(context: click.Context, parameter: click.Parameter, value: str) -> 
 )  # fmt: skip
 @click.option(
     "--encoder", default="all-MiniLM-L6-v2", show_default=True, metavar="E",
-    help="As in a job file; hashing is a hundred times faster and sees no meaning; none compares character n-grams only.",
+    help="As in a job file; hashing is a hundred times faster and sees no meaning; none compares 3-grams only.",
 )  # fmt: skip
 @click.option("--show-borderline", is_flag=True, help="Show kept rows whose nearest row is just below a threshold.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line of stdout.")

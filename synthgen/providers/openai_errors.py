@@ -115,8 +115,11 @@ def _kept(body: Any) -> str | None:
         return None
     try:
         text = body if isinstance(body, str) else orjson.dumps(body).decode()
-    except TypeError:  # half of a surrogate pair, or nested too deep
-        text = repr(body)
+    except TypeError:  # half of a surrogate pair, or nested too deep: then `repr` fails too
+        try:
+            text = repr(body)
+        except RecursionError:
+            text = f"a {type(body).__name__} nested too deeply to keep"
     return text.encode("utf-8", "replace")[:MAX_KEPT_BYTES].decode("utf-8", "ignore")
 
 
@@ -159,7 +162,7 @@ def _classify_transport(error: Exception) -> Failure:
 def _classify_status(error: EndpointError) -> Failure:
     status, said = error.status, _short(_say(error.body))
     code = f"http_{status}"
-    text = f"{said} {_code(error.body)}"
+    text = f"{_say(error.body)} {_code(error.body)}"
     wait_s = retry_after_s(error.headers)
     if status == 429 and wait_s is None and (found := _SAID_WAIT.search(text)):
         wait_s = _duration_s(found[1])
@@ -231,6 +234,7 @@ def _duration_s(text: str) -> float | None:
 
 def _say(body: Any) -> str:
     """The sentence in an error body, wherever the server put it."""
+    body = _alone(body)
     if isinstance(body, Mapping):
         inner = body.get("error", body)
         if isinstance(inner, Mapping):
@@ -239,8 +243,14 @@ def _say(body: Any) -> str:
     return str(body)
 
 
+def _alone(body: Any) -> Any:
+    """An error object that is wrapped in a list (Gemini's OpenAI endpoint does so)."""
+    return body[0] if isinstance(body, list) and len(body) == 1 else body
+
+
 def _code(body: Any) -> str:
     """Its machine-readable words. The openai package hands on the inner object, without `error` around it."""
+    body = _alone(body)
     inner = body.get("error", body) if isinstance(body, Mapping) else None
     if not isinstance(inner, Mapping):
         return ""
