@@ -53,6 +53,8 @@ def command(
     import orjson
 
     from synthgen.data.export import export_paths
+    from synthgen.data.training import files_read
+    from synthgen.data.whole import refuse_inputs
     from synthgen.errors import JobError
     from synthgen.journal import Journal
 
@@ -60,6 +62,9 @@ def command(
     if chosen not in FORMATS:
         raise JobError(f"{output}: which format?", hint=f"add --format {'|'.join(FORMATS)}")
     with contextlib.closing(Journal.read(run_dir)) as journal, journal.snapshot():
+        written = export_paths(output, chosen)
+        beside = [path for path in (written.data, written.card, written.manifest, written.provenance) if path]
+        refuse_inputs([output, *beside], files_read(journal.meta()))
         count, state = _export(
             journal,
             run_dir,

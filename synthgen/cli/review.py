@@ -58,11 +58,19 @@ def command(
     A page opens on this machine; each key press is kept at once, and the same command goes on where it was left. The
     sample passes when the error rate is below 5 % at 95 % confidence: 59 rows without an error, 93 with one.
     """
+    import contextlib
+
+    from synthgen.data.training import files_read
+    from synthgen.data.whole import refuse_inputs
+    from synthgen.journal import Journal
     from synthgen.review.csv_sheet import read_csv_sheet, write_csv_sheet
     from synthgen.review.session import open_session
 
     if tui and (csv_in or csv_out):
         raise click.UsageError("--tui cannot be combined with --csv-in or --csv-out")
+    if csv_out is not None:
+        with contextlib.closing(Journal.read(run_dir)) as journal:
+            refuse_inputs([csv_out], files_read(journal.meta()))
     session = open_session(run_dir, reviewer=reviewer or _login(), size=sample, extra=queue)
     if csv_in is not None:
         count = read_csv_sheet(session, csv_in)

@@ -16,6 +16,18 @@ from synthgen.identity import content_id
 from synthgen.records import Row
 
 
+def files_read(meta: Mapping[str, str]) -> list[Path]:
+    """The files that a run was made from: its job file and its tables.
+
+    Args:
+        meta: The journal's facts about the run.
+    """
+    data = orjson.loads(meta.get("fingerprint", "{}")).get("job", {}).get("data", {})
+    base = Path(meta.get("base", "."))
+    tables = [base / data[pool] for pool in ("train", "test") if data.get(pool)]
+    return [*([Path(meta["job_path"])] if "job_path" in meta else []), *tables]
+
+
 def recall_rows(meta: Mapping[str, str]) -> tuple[tuple[Row, ...], str]:
     """The training rows of a run, and the empty string; or no rows, and why.
 

@@ -132,6 +132,21 @@ def _packed(output: Path, data: bytes) -> bytes:
     return data
 
 
+def refuse_inputs(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
+    """See that nothing that is read is written over, however its path is spelled.
+
+    Raises:
+        JobError: An output is one of the inputs.
+    """
+    for output in outputs:
+        for source in inputs:
+            if output.exists() and source.exists() and output.samefile(source):
+                raise JobError(
+                    f"{output}: is a file that the run was made from, and what is read is never written over",
+                    hint="name another file",
+                )
+
+
 def refuse_overwriting(outputs: Sequence[Path], inputs: Sequence[Path], *, suffix: str) -> None:
     """See that nothing that is written is read, or written twice, and that it is named as what it is.
 

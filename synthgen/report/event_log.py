@@ -31,6 +31,8 @@ class EventLog:
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         try:
+            if path.exists() and path.stat().st_size and not path.read_bytes().lstrip()[:9].startswith(b'{"event":'):
+                raise JobError(f"--events {path}: there is another file of that name", hint="name another file")
             self._file = path.open("ab", buffering=0)
         except OSError as error:
             raise JobError(f"--events {path}: cannot be written: {error.strerror}") from None
