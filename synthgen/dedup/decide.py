@@ -125,12 +125,12 @@ class Deduplicator:
         """Later candidates are compared with this one too."""
         if self._duplicate is not None:
             row = PoolRow(candidate.id, candidate.label, candidate.text)
-            normalised_text, ahead, profiles = self._normalised(candidate), self._look_ahead, None
+            normalised_text, ahead, profile = self._normalised(candidate), self._look_ahead, None
             if ahead is not None:
-                profiles = ahead.profiles_of(candidate.id)
+                profile = ahead.profile_of(candidate.id)
                 if not ahead.note_accepted(candidate.id, len(self._accepted)):
                     self._look_ahead = None
-            self._accepted.add(row, normalised_text, vector, profiles)
+            self._accepted.add(row, normalised_text, vector, profile)
 
     @property
     def compares_vectors(self) -> bool:

@@ -13,8 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from synthgen.dedup.ngrams import Profiles
-from synthgen.dedup.pool import Match, Pool, Vector
+from synthgen.dedup.pool import BatchProfile, Match, Pool, Vector
 
 
 class _Searched(NamedTuple):
@@ -98,10 +97,10 @@ class LookAhead:
         found = sorted([*before, *beside], key=lambda match: (-match.similarity, match.place))
         return found if finds_all else found[:1]
 
-    def profiles_of(self, candidate: str) -> Profiles | None:
+    def profile_of(self, candidate: str) -> BatchProfile | None:
         """The grams of one of its rows."""
         number = self._numbers.get(candidate)
-        return None if number is None or self._profiles is None else self._profiles.take([number])
+        return None if number is None or self._profiles is None else BatchProfile(self._profiles, number)
 
     def note_accepted(self, candidate: str, place: int) -> bool:
         """A row was accepted and stands at `place`; whether this is still of use."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -50,6 +51,13 @@ class Match(NamedTuple):
 
     place: int
     similarity: float
+
+
+class BatchProfile(NamedTuple):
+    """The grams of one of some texts, by its number."""
+
+    profiles: Profiles
+    number: int
 
 
 class PoolRow(NamedTuple):
@@ -93,21 +101,23 @@ class Pool:
         self.nearest_from = _floor(1.0 if stages.cosine is None else stages.cosine, stages.margin)
         self._vectors = None
         self._new_vectors: list[Vector] = []
-        self._new_profiles: list[Profiles] = []
+        self._new_profiles: list[BatchProfile] = []
         if stages.cosine is not None and dimensions is not None:
             self._vectors = VectorIndex(dimensions, self.nearest_from)
 
     def __len__(self) -> int:
         return len(self._rows)
 
-    def add(self, row: PoolRow, normalised_text: str, vector: Vector | None, profiles: Profiles | None = None) -> None:
+    def add(
+        self, row: PoolRow, normalised_text: str, vector: Vector | None, profile: BatchProfile | None = None
+    ) -> None:
         """Add one row. Its vector and character n-grams are indexed by the next search: many at once are quicker.
 
         Args:
             row: What is known of it.
             normalised_text: Its normal form.
             vector: Of its text, where vectors are compared.
-            profiles: Its grams, where they are known.
+            profile: Its grams, where they are known.
 
         Raises:
             ValueError: The pool compares vectors and there is none.
@@ -119,7 +129,7 @@ class Pool:
         self._normalised.add(normalised_text, len(self._rows))
         self._rows.append(row)
         if self._lexical is not None:
-            self._new_profiles.append(profiles or self._lexical.profiles([normalised_text]))
+            self._new_profiles.append(profile or BatchProfile(self._lexical.profiles([normalised_text]), 0))
 
     def _index_vectors(self) -> None:
         if self._vectors is not None and self._new_vectors:
@@ -128,7 +138,8 @@ class Pool:
 
     def _index_ngrams(self) -> None:
         if self._lexical is not None and self._new_profiles:
-            self._lexical.add(joined(self._new_profiles))
+            batches = [list(batch) for _, batch in groupby(self._new_profiles, key=lambda new: id(new.profiles))]
+            self._lexical.add(joined([batch[0].profiles.take([new.number for new in batch]) for batch in batches]))
             self._new_profiles.clear()
 
     def add_all(self, rows: PoolRows, normalised: Sequence[str], vectors: npt.NDArray[np.float16] | None) -> None:
