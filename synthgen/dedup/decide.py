@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from synthgen.dedup.contrast import is_contrast
+from synthgen.dedup.exact import normalise_all
 from synthgen.dedup.look_ahead import LookAhead
 from synthgen.dedup.ngrams import GramOrder, Profiles
-from synthgen.dedup.normalised import normalise_all
 from synthgen.dedup.pool import BORDERLINE, Match, Pool, PoolRow, PoolRows, Stages, Vector
 from synthgen.job import DuplicateCheck, LeakageCheck
 from synthgen.records import Candidate, Nearest, Reason, Rejection, Row
@@ -66,15 +66,14 @@ _NEW = Comparison()
 _STAGES = ("exact", "lexical", "near")
 # Vectors of those candidates of a batch whose numbers are given, in that order.
 Encode = Callable[[Sequence[int]], npt.NDArray[np.float16]]
-ReasonOf = Callable[[bool, bool], Reason]
 
 
 class Deduplicator:
     """Compares candidates with three pools.
 
     `decide_each` decides a whole batch. Where other checks stand between the stages, its parts are called one by one:
-    `judge_texts` and `judge_vectors` depend only on the real and test rows, so they may run early and in any order, in
-    one thread; `judge_accepted` and `accept` must be called in slot order, and may be in another.
+    `judge_texts_each` and `judge_vectors_each` depend only on the real and test rows, so they may run early and in any
+    order, in one thread; `judge_accepted` and `accept` must be called in slot order, and may be in another.
 
     Args:
         duplicate: The job's duplicate check, or None where duplicates are welcome.
@@ -96,7 +95,6 @@ class Deduplicator:
         lexical_margin: float = 0.0,
     ) -> None:
         self._duplicate, self._leakage = duplicate, leakage
-        self._keeps_contrast = duplicate is not None and duplicate.contrast == "keep"
         repeats, leaks = (_stages(check, margin, lexical_margin) for check in (duplicate, leakage))
         static, growing = None, None
         if repeats.lexical is not None or leaks.lexical is not None:
@@ -176,33 +174,33 @@ class Deduplicator:
         """Make ready what was accepted, rather than when the next row is judged."""
         self._accepted.settle()
 
-    def judge_texts(self, candidate: Candidate) -> Comparison:
+    def judge_texts_each(
+        self, candidates: Sequence[Candidate], normalised: Sequence[str] | None = None
+    ) -> list[Comparison]:
         """The cheap stages against the real and test rows: what they settle need not be encoded.
 
         Within a stage the test rows come first: a row that is near both is leakage.
+
+        Args:
+            candidates: Many at once are much quicker.
+            normalised: Their normal forms, where they are known.
         """
-        return self.judge_texts_each([candidate])[0]
-
-    def judge_texts_each(self, candidates: Sequence[Candidate]) -> list[Comparison]:
-        """As `judge_texts`, for many at once: much quicker."""
-        return self._judge_texts(candidates, [normalise(candidate.text) for candidate in candidates])
-
-    def _judge_texts(self, candidates: Sequence[Candidate], normalised: Sequence[str]) -> list[Comparison]:
+        normalised = normalised or [normalise(candidate.text) for candidate in candidates]
         verdicts = [self._judge_form(*pair) for pair in zip(candidates, normalised, strict=True)]
         left = [number for number, verdict in enumerate(verdicts) if verdict.rejection is None]
         profiles = None
-        for pool, reason in self._static_pools() if left else ():
+        for pool in self._static_pools() if left else ():
             # for both: they share their order
             profiles = profiles or pool.profiles([normalised[number] for number in left])
             for number, matches in zip(left, pool.lexical_each(profiles, len(left)), strict=True):
                 if verdicts[number].rejection is None:
-                    verdicts[number] = self._first(pool, matches, "lexical", candidates[number], reason)
+                    verdicts[number] = _first(pool, matches, "lexical", candidates[number])
         return verdicts
 
     def _judge_form(self, candidate: Candidate, normalised_text: str) -> Comparison:
-        for pool, reason in self._static_pools():
+        for pool in self._static_pools():
             if (found := pool.exact(normalised_text)) is not None:
-                return Comparison(_rejection(pool, found, "exact", 1.0, candidate, reason))
+                return Comparison(_rejection(pool, found, "exact", 1.0, candidate))
         return _NEW
 
     def judge_vectors(self, candidate: Candidate, vector: Vector | None) -> Comparison:
@@ -213,14 +211,14 @@ class Deduplicator:
         """As `judge_vectors`, for many at once: much quicker."""
         verdicts = [_NEW] * len(candidates)
         known = {number: vector for number, vector in enumerate(vectors) if vector is not None}
-        for pool, reason in self._static_pools():
+        for pool in self._static_pools():
             left = [number for number in known if verdicts[number].rejection is None]
             if not left:
                 break
             found = pool.near_each(np.stack([known[number] for number in left]))
             for number, matches in zip(left, found, strict=True):
                 nearest = _nearest(pool, matches) if pool is self._train else None
-                verdict = self._first(pool, matches, "near", candidates[number], reason)
+                verdict = _first(pool, matches, "near", candidates[number])
                 verdicts[number] = verdict._replace(nearest=nearest)
         return verdicts
 
@@ -259,15 +257,15 @@ class Deduplicator:
             return _NEW
         normalised_text = self._normalised(candidate)
         if (found := pool.exact(normalised_text)) is not None:
-            return Comparison(_rejection(pool, found, "exact", 1.0, candidate, _repeats))
+            return Comparison(_rejection(pool, found, "exact", 1.0, candidate))
         expected = self._look_ahead.lexical(candidate.id) if self._look_ahead is not None else None
         matches = pool.lexical_each(pool.profiles([normalised_text]), 1)[0] if expected is None else expected
-        lexical = self._first(pool, matches, "lexical", candidate, _repeats)
+        lexical = _first(pool, matches, "lexical", candidate)
         if lexical.rejection is not None:
             return lexical
         expected = self._look_ahead.near(candidate.id) if self._look_ahead is not None else None
         matches = pool.near(vector) if expected is None else expected
-        near = self._first(pool, matches, "near", candidate, _repeats)
+        near = _first(pool, matches, "near", candidate)
         misses = lexical.near_misses + near.near_misses
         return Comparison(near.rejection, _nearest(pool, matches), lexical.contrast or near.contrast, misses)
 
@@ -288,7 +286,7 @@ class Deduplicator:
         if not candidates:
             return []
         normalised = normalise_all([candidate.text for candidate in candidates])
-        texts = self._judge_texts(candidates, normalised)
+        texts = self.judge_texts_each(candidates, normalised)
         ahead = self._expect(candidates, normalised)
         wanted = [number for number in ahead.unsettled() if texts[number].rejection is None]
         vectors = dict(zip(wanted, encode(wanted), strict=True)) if encode is not None and wanted else {}
@@ -306,36 +304,35 @@ class Deduplicator:
             verdicts.append(verdict)
         return verdicts
 
-    def _static_pools(self) -> Iterator[tuple[Pool, ReasonOf]]:
+    def _static_pools(self) -> Iterator[Pool]:
         if self._leakage is not None and len(self._test):
-            yield self._test, _leaks
+            yield self._test
         if self._duplicate is not None and len(self._train):
-            yield self._train, _repeats
+            yield self._train
 
-    def _first(
-        self, pool: Pool, matches: list[Match], stage: str, candidate: Candidate, reason: ReasonOf
-    ) -> Comparison:
-        """The objection of the nearest row that is at or above the threshold and no mere contrast."""
-        threshold = pool.stages.lexical if stage == "lexical" else pool.stages.cosine
-        if not matches or threshold is None:
-            return _NEW
-        contrast = None
-        for found in matches:
-            row = pool.row(found.place)
-            if found.similarity < threshold:
-                miss = NearMiss(threshold - found.similarity, pool.name, row.id, found.similarity, stage)
-                return Comparison(contrast=contrast, near_misses=(miss,))
-            if not (self._keeps_contrast and reason is _repeats and _is_contrast(candidate.text, row.text)):
-                return Comparison(_rejection(pool, found, stage, threshold, candidate, reason))
-            contrast = contrast or {"pool": pool.name, "id": row.id, "similarity": found.similarity, "stage": stage}
-        return Comparison(contrast=contrast)
+
+def _first(pool: Pool, matches: list[Match], stage: str, candidate: Candidate) -> Comparison:
+    """The objection of the nearest row that is at or above the threshold and no mere contrast."""
+    threshold = pool.stages.lexical if stage == "lexical" else pool.stages.cosine
+    if not matches or threshold is None:
+        return _NEW
+    contrast = None
+    for found in matches:
+        row = pool.row(found.place)
+        if found.similarity < threshold:
+            miss = NearMiss(threshold - found.similarity, pool.name, row.id, found.similarity, stage)
+            return Comparison(contrast=contrast, near_misses=(miss,))
+        if not (pool.stages.keeps_contrast and is_contrast(normalise(candidate.text), normalise(row.text))):
+            return Comparison(_rejection(pool, found, stage, threshold, candidate))
+        contrast = contrast or {"pool": pool.name, "id": row.id, "similarity": found.similarity, "stage": stage}
+    return Comparison(contrast=contrast)
 
 
 def _stages(check: DuplicateCheck | LeakageCheck | None, margin: float, lexical_margin: float) -> Stages:
     if check is None:
         return _OFF
-    finds_all = isinstance(check, DuplicateCheck) and check.contrast is not None
-    return Stages(check.lexical, check.threshold if check.near else None, finds_all, margin, lexical_margin)
+    keeps_contrast = isinstance(check, DuplicateCheck) and check.contrast == "keep"
+    return Stages(check.lexical, check.threshold if check.near else None, keeps_contrast, margin, lexical_margin)
 
 
 def _cost(verdict: Comparison) -> tuple[int, float]:
@@ -345,29 +342,13 @@ def _cost(verdict: Comparison) -> tuple[int, float]:
     return _STAGES.index(evidence["stage"]), -evidence["similarity"]
 
 
-def _is_contrast(one: str, other: str) -> bool:
-    return is_contrast(normalise(one), normalise(other))
-
-
-def _leaks(is_exact: bool, is_other_label: bool) -> Reason:
-    return Reason.LEAKAGE
-
-
-def _repeats(is_exact: bool, is_other_label: bool) -> Reason:
-    if is_other_label:
-        return Reason.LABEL_CONFLICT
-    return Reason.EXACT_DUPLICATE if is_exact else Reason.NEAR_DUPLICATE
-
-
 def _nearest(pool: Pool, matches: list[Match]) -> Nearest | None:
     if not matches:
         return None
     return Nearest(pool.row(matches[0].place).id, round(matches[0].similarity, 4), pool.name)
 
 
-def _rejection(
-    pool: Pool, found: Match, stage: str, threshold: float, candidate: Candidate, reason: ReasonOf
-) -> Rejection:
+def _rejection(pool: Pool, found: Match, stage: str, threshold: float, candidate: Candidate) -> Rejection:
     row = pool.row(found.place)
     evidence = {
         "pool": "seeds" if pool.name == "train" and row.id in candidate.seeds else pool.name,
@@ -378,7 +359,10 @@ def _rejection(
         "stage": stage,
         "threshold": threshold,
     }
-    return Rejection(reason(stage == "exact", row.label != candidate.label), evidence)
+    if pool.name == "test":
+        return Rejection(Reason.LEAKAGE, evidence)
+    repeat = Reason.EXACT_DUPLICATE if stage == "exact" else Reason.NEAR_DUPLICATE
+    return Rejection(Reason.LABEL_CONFLICT if row.label != candidate.label else repeat, evidence)
 
 
 def _fill(pool: Pool, rows: Sequence[Row], vectors: npt.NDArray[np.float16] | None) -> None:

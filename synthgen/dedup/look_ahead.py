@@ -56,7 +56,7 @@ class LookAhead:
         return [
             number
             for number, matches in self._lexical.before.items()
-            if (self._pool.stages.finds_all or not matches or matches[0].similarity < threshold)
+            if (self._pool.stages.keeps_contrast or not matches or matches[0].similarity < threshold)
             and self._pool.exact(self._normalised[number]) is None
         ]
 
@@ -90,12 +90,12 @@ class LookAhead:
         number = self._numbers.get(candidate)
         if number is None or number <= self._last or number not in searched.before:
             return None
-        places, before, finds_all = self._places, searched.before[number], self._pool.stages.finds_all
+        places, before = self._places, searched.before[number]
         beside = [Match(places[other], like) for other, like in searched.beside[number] if other in places]
         if not beside:
             return before
         found = sorted([*before, *beside], key=lambda match: (-match.similarity, match.place))
-        return found if finds_all else found[:1]
+        return found if self._pool.stages.keeps_contrast else found[:1]
 
     def profile_of(self, candidate: str) -> BatchProfile | None:
         """The grams of one of its rows."""

@@ -34,14 +34,15 @@ class Stages:
     Attributes:
         lexical: Jaccard overlap of character 3-grams at or above which two texts are near, or None.
         cosine: Cosine at or above which two texts are near, or None.
-        finds_all: Whether all near rows are looked for, or the nearest only.
+        keeps_contrast: Whether a row that differs in a negation or a number only is none to object: all near rows are
+            looked for then, and else the nearest only.
         margin: How far below its threshold the embedding stage still finds the nearest row.
         lexical_margin: The same of the lexical stage.
     """
 
     lexical: float | None
     cosine: float | None
-    finds_all: bool = False
+    keeps_contrast: bool = False
     margin: float = BORDERLINE
     lexical_margin: float = 0.0
 
@@ -216,7 +217,7 @@ class Pool:
         if self._lexical is None or profiles is None:
             return [[] for _ in range(count)]
         self._index_ngrams()
-        most = None if self.stages.finds_all else 1
+        most = None if self.stages.keeps_contrast else 1
         return [[Match(*overlap) for overlap in found[:most]] for found in self._lexical.close_each(profiles)]
 
     def lexical_among(self, profiles: Profiles | None, count: int) -> list[list[Match]]:
@@ -234,7 +235,7 @@ class Pool:
         if self._vectors is None:
             return [[] for _ in vectors]
         self._index_vectors()
-        if self.stages.finds_all:
+        if self.stages.keeps_contrast:
             return [[Match(*neighbour) for neighbour in found] for found in self._vectors.close_each(vectors)]
         return [[] if nearest is None else [Match(*nearest)] for nearest in self._vectors.nearest_each(vectors)]
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from synthgen.dedup import Comparison, Deduplicator, PoolRows
 from synthgen.dedup.pool import BORDERLINE, Pool
-from synthgen.dedup.vectors.index import cosine
+from synthgen.dedup.vectors import cosine
 from synthgen.job import DuplicateCheck, LeakageCheck
 from synthgen.records import Candidate, Reason, Row
 from synthgen.text import char_ngrams, jaccard, normalise
@@ -28,7 +28,7 @@ def candidate(name: str, text: str, label: str = "a", seeds: tuple[str, ...] = (
 
 def judge(dedup: Deduplicator, row: Candidate, vector: npt.NDArray[np.float16] | None = None) -> Comparison:
     """All steps, and accepted where none objects."""
-    verdict = dedup.judge_texts(row)
+    verdict = dedup.judge_texts_each([row])[0]
     contrast, nearest = verdict.contrast, None
     for step in (dedup.judge_vectors, dedup.judge_accepted):
         if verdict.rejection is None:
@@ -134,7 +134,7 @@ def test_judging_real_rows_does_not_depend_on_accepted_rows(seed: int, count: in
     rows = [(candidate(f"r{i}", f"text {i}"), vectors[i + 4]) for i in range(count)]
     for row, vector in rows:
         judge(used, row, vector)
-    assert [used.judge_texts(row) for row, _ in rows] == [fresh.judge_texts(row) for row, _ in rows]
+    assert used.judge_texts_each([row for row, _ in rows]) == [fresh.judge_texts_each([row])[0] for row, _ in rows]
     assert [used.judge_vectors(*row) for row in rows] == [fresh.judge_vectors(*row) for row in rows]
 
 
@@ -232,7 +232,7 @@ def test_deduplicator_leakage_comes_before_a_repeat_of_the_same_stage(text: str)
     dedup = lexical_only()
     dedup.add_real([Row("train:1", "Where is my card?", "a")], None)
     dedup.add_test([Row("test:7", "Where is my card", "b")], None)
-    rejection = dedup.judge_texts(candidate("r1", text)).rejection
+    rejection = dedup.judge_texts_each([candidate("r1", text)])[0].rejection
     assert rejection is not None
     assert rejection.reason is Reason.LEAKAGE
     assert rejection.evidence["id"] == "test:7"
@@ -244,7 +244,7 @@ def test_deduplicator_tells_the_seeds_of_the_prompt_apart() -> None:
     dedup.add_real([Row("train:1", "Where is my card?", "a"), Row("train:2", "My card is late", "a")], None)
     pools = []
     for text in ("where is my card", "my card is late"):
-        rejection = dedup.judge_texts(candidate("r1", text, seeds=("train:2",))).rejection
+        rejection = dedup.judge_texts_each([candidate("r1", text, seeds=("train:2",))])[0].rejection
         assert rejection is not None
         pools.append(rejection.evidence["pool"])
     assert pools == ["train", "seeds"]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthgen.dedup.ngrams.grams import GramOrder
+from synthgen.dedup.ngrams import GramOrder
 from synthgen.dedup.pool import Match, Pool, PoolRow, PoolRows, Stages
 from synthgen.text import normalise
 
