@@ -152,7 +152,7 @@ class Pool:
         self._check_loaded()
 
     def load_vectors(self, vectors: npt.NDArray[np.float16]) -> None:
-        """The vectors of rows that `load_texts` is told of, in their order; neither waits for the other: they may be
+        """The vectors of rows that `load_texts` takes, in their order; neither waits for the other: they may be
         called in two threads, and so may `settle_vectors`. `settle` comes after all of them."""
         if self._vectors is not None and len(vectors):
             self._index_vectors()

@@ -114,7 +114,7 @@ def dedup_texts(
         against: Other texts that no kept row may be near; they may be near each other.
         settings: What counts as the same; None takes the defaults of a job.
         encoder: One that is open already; None opens the one that `settings` name.
-        on_progress: Told what is done, how many rows of how many.
+        on_progress: Called with what is done, how many rows of how many.
 
     Raises:
         JobError: A setting is out of bounds, or the encoder cannot be loaded.
