@@ -1,4 +1,4 @@
-"""Two promises, checked against brute force: no kept pair too near by any stage, a witness for every removed row."""
+"""Two promises, checked against brute force: no kept pair too near by any stage, a duplicate_of for every removed row."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def vectors_of(seed: int, count: int) -> Vectors:
     has_vectors=st.booleans(),
 )
 @settings(deadline=None, max_examples=200)
-def test_deduplicator_keeps_no_near_pair_and_names_every_witness(
+def test_deduplicator_keeps_no_near_pair_and_names_every_duplicate_of(
     seed: int, threshold: float, lexical: float | None, sizes: tuple[int, int, int], has_vectors: bool
 ) -> None:
     """No kept row is at or above a threshold with another, a real or a test row; every removed one names its own."""
@@ -114,11 +114,18 @@ def test_deduplicator_keeps_no_near_pair_and_names_every_witness(
             assert (nearest.similarity if nearest else None) == (round(best, 4) if has_nearest else None)
         else:
             evidence = rejection.evidence
-            witness, stage = evidence["id"], evidence["stage"]
-            assert witness in kept
-            assert evidence["similarity"] == similarity(name, witness, stage) >= evidence["threshold"] == stages[stage]
-            assert evidence["text"] == by_name[witness][0]
-            assert (rejection.reason is Reason.LEAKAGE) == witness.startswith("test") == (evidence["pool"] == "test")
+            duplicate_of, stage = evidence["id"], evidence["stage"]
+            assert duplicate_of in kept
+            assert (
+                evidence["similarity"]
+                == similarity(name, duplicate_of, stage)
+                >= evidence["threshold"]
+                == stages[stage]
+            )
+            assert evidence["text"] == by_name[duplicate_of][0]
+            assert (
+                (rejection.reason is Reason.LEAKAGE) == duplicate_of.startswith("test") == (evidence["pool"] == "test")
+            )
     assert not any(is_near(a, b) for a, b in combinations(kept[test:], 2))
 
 
@@ -177,7 +184,7 @@ def test_parts_of_earlier_rows_may_come_at_different_times() -> None:
 
 
 def test_deduplicator_exact_ignores_case_punctuation_and_spacing() -> None:
-    """A copy in other clothes is a copy, with the first row as its witness."""
+    """A copy in other clothes is a copy, with the first row as its duplicate_of."""
     dedup = exact_only()
     assert judge(dedup, candidate("r1", "Where is my card?")) == Comparison()
     rejection = judge(dedup, candidate("r2", " where is  my CARD")).rejection
@@ -323,11 +330,11 @@ def test_deduplicator_refuses_a_row_without_a_vector_where_vectors_count() -> No
     is_in_order=st.booleans(),
 )
 @settings(deadline=None)
-def test_foresight_decides_nothing(
+def test_looking_ahead_decides_nothing(
     seed: int, bursts: list[int], contrast: str | None, lexical: float | None, has_vectors: bool, is_in_order: bool
 ) -> None:
-    """Bursts that are searched for at once are judged as one by one, to the witness: also those that then come in another
-    order, that are only foreseen in part, or that something else is accepted between."""
+    """Bursts that are searched for at once are judged as one by one, to the duplicate_of: also those that then come in another
+    order, that are only looked for in part, or that something else is accepted between."""
     rng = np.random.default_rng(seed)
     check = DuplicateCheck(
         check="duplicate", near=has_vectors, threshold=0.9, lexical=lexical, contrast="keep" if contrast else None
