@@ -1,41 +1,37 @@
 """Dedup beside other rules and indexes, in one process each and in turns: `python -m bench.dedup PART ...`.
 
 Parts: `index` (cost of a row at several sizes), `lexical`, `rules` (what is kept, left and lost), `pairs` (recall and
-false alarms of each stage), `audit` (both promises by brute force), `encoders` (start, speed and memory of each, how
-far from the first). `faiss`, `usearch` and `semhash` are measured where they can be
-imported. One core: OMP_NUM_THREADS=1. The real data is read in place.
+false alarms of each stage), `audit` (both promises by brute force). `faiss`, `usearch` and `semhash` are measured where
+they can be imported. One core: OMP_NUM_THREADS=1. The real data is read in place.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
+import os
 import random
 import resource
-import shutil
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import psutil
 
 from bench.dedup_data import KINDS, banking, generated_texts, messages, perturbed, real_texts, spread_vectors
 from bench.stage import Figure, at_least, at_most, conclude, equal
+from synthgen.dedup import Deduplicator, VectorIndex
 from synthgen.dedup.audit import lexical_pairs, near_pairs, similarity_of
-from synthgen.dedup.cascade import Cascade
-from synthgen.dedup.ngrams.grams import GramOrder
-from synthgen.dedup.vectors.index import VectorIndex
-from synthgen.dedup.vectors.projection import as_unit
+from synthgen.dedup.vectors import as_unit
 from synthgen.encoders import open_encoder
+from synthgen.job import DuplicateCheck
 from synthgen.quality.dedup import BATCH_ROWS, DedupSettings, dedup_texts
+from synthgen.records import Candidate
 from synthgen.text import form_ngrams, jaccard, normalise
 
 Vectors = npt.NDArray[np.float16]
-BATCH = BATCH_ROWS
 ENCODE_BATCH = 512
 INDEX_ROWS_PER_S, INDEX_MB, LEXICAL_ROWS_PER_S = 2_000, 1_200, 5_000
 
@@ -47,8 +43,6 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=2_000)
     parser.add_argument("--threshold", type=float, nargs="+", default=[0.95])
     parser.add_argument("--encoder", default="hashing", help="of the texts; all-MiniLM-L6-v2 takes minutes")
-    parser.add_argument("--encoders", nargs="+", default=["all-MiniLM-L6-v2", "onnx:all-MiniLM-L6-v2", "static"])
-    parser.add_argument("--child", help=argparse.SUPPRESS)
     parser.add_argument("--vectors", help="real vectors (.npy) to spread; else the encoder's of 5,000 real rows")
     parser.add_argument("--without", nargs="+", default=[], help="leave these indexes out")
     options = parser.parse_args()
@@ -149,7 +143,7 @@ INDEXES: dict[str, Callable[[int, float], Any]] = {
 def measure_index(options: argparse.Namespace) -> None:
     real = np.load(options.vectors) if options.vectors else encoded([t for t, _ in banking()[:5000]], options.encoder)
     threshold = options.threshold[0]
-    print(f"{real.shape[1]} dimensions, threshold {threshold}, batches of {BATCH}, CPU time of one process")
+    print(f"{real.shape[1]} dimensions, threshold {threshold}, batches of {BATCH_ROWS}, CPU time of one process")
     made = spread_vectors(real, max(options.rows) + options.queries)
     queries, figures = made[max(options.rows) :], list[Figure]()
     for count in options.rows:
@@ -177,8 +171,8 @@ def _row_of_index(
     build_s, memory = time.process_time() - began, _resident_mb() - before
     found: list[bool] = []
     began = time.process_time()
-    for start in range(0, len(queries), BATCH):
-        found += index.has(queries[start : start + BATCH])
+    for start in range(0, len(queries), BATCH_ROWS):
+        found += index.has(queries[start : start + BATCH_ROWS])
     search_s = time.process_time() - began
     both = 1 / (search_s / len(queries) + build_s / len(rows))
     truth = truth or found
@@ -197,16 +191,10 @@ def _row_of_index(
 
 def _busy() -> str:
     """How busy the machine is, since figures of a busy one are low: its load, and time that its host took away."""
-    import os
-
-    import psutil
-
     return f"load {os.getloadavg()[0]:.1f}, stolen {getattr(psutil.cpu_times(), 'steal', 0.0):,.0f} s"
 
 
 def _resident_mb() -> float:
-    import psutil
-
     return float(psutil.Process().memory_info().rss) / 1e6
 
 
@@ -215,23 +203,26 @@ def _resident_mb() -> float:
 
 def measure_lexical(options: argparse.Namespace) -> None:
     count = max(options.rows)
-    forms = [normalise(text) for text in generated_texts(count)]
-    cascade = Cascade(lexical=0.7, near=None, dimensions=1, order=GramOrder(forms[:20_000]))
-    before, began, step, kept, told, last = _resident_mb(), time.process_time(), max(1, count // 10), 0, 0, 0.0
+    texts = generated_texts(count)
+    dedup = Deduplicator(DuplicateCheck(check="duplicate", lexical=0.7, near=False), None, None, texts)
+    before, began, step, kept, reported, last = _resident_mb(), time.process_time(), max(1, count // 10), 0, 0, 0.0
     for start in range(0, count, BATCH_ROWS):
-        part = forms[start : start + BATCH_ROWS]
-        outcomes = cascade.settle(cascade.look(part), range(start, start + len(part)), None)
-        kept += sum(outcome.duplicate_of is None for outcome in outcomes)
-        if (seen := start + len(part)) - told >= step or seen == count:
+        verdicts = dedup.decide_each(_candidates(texts[start : start + BATCH_ROWS], start), None)
+        kept += sum(verdict.rejection is None for verdict in verdicts)
+        if (seen := start + len(verdicts)) - reported >= step or seen == count:
             now = time.process_time()
             print(
-                f"{seen:>9,} rows seen, {kept:>9,} kept: {(seen - told) / (now - began):7,.0f} rows/s,"
+                f"{seen:>9,} rows seen, {kept:>9,} kept: {(seen - reported) / (now - began):7,.0f} rows/s,"
                 f" {_resident_mb() - before:5,.0f} MB, {_busy()}",
                 flush=True,
             )
-            last, began, told = (seen - told) / (now - began), now, seen
+            last, began, reported = (seen - reported) / (now - began), now, seen
     figure = at_least(f"rows/s at the end, {kept:,} kept", last, LEXICAL_ROWS_PER_S, "{:,.0f}")
-    sys.exit(conclude(f"letters over {count:,} rows ({_busy()})", [figure]))
+    sys.exit(conclude(f"character n-grams over {count:,} rows ({_busy()})", [figure]))
+
+
+def _candidates(texts: Sequence[str], first: int) -> list[Candidate]:
+    return [Candidate(str(first + n), "", "", n, 0, text, {}) for n, text in enumerate(texts)]
 
 
 # --- rules ---------------------------------------------------------------------------------------------------------
@@ -264,11 +255,11 @@ def _compare_rules(data: str, texts: Sequence[str], vectors: Vectors, threshold:
             continue
         took_s = time.perf_counter() - began
         left = sum(a in kept and b in kept for a, b, _ in pairs)
-        witnessed = {b for a, b, _ in pairs if a in kept} | {a for a, b, _ in pairs if b in kept}
-        lost = len(set(range(len(texts))) - kept - witnessed)
+        named = {b for a, b, _ in pairs if a in kept} | {a for a, b, _ in pairs if b in kept}
+        lost = len(set(range(len(texts))) - kept - named)
         print(
             f"{data}  {threshold}  {name:22} kept {len(kept):6,}  pairs left {left:4,}  "
-            f"gone without a witness {lost:5,}  {took_s:5.2f} s",
+            f"gone without a kept near row {lost:5,}  {took_s:5.2f} s",
             flush=True,
         )
 
@@ -279,13 +270,13 @@ def _never_second(vectors: Vectors, threshold: float) -> list[int]:
 
 
 def _ours(vectors: Vectors, threshold: float) -> list[int]:
-    cascade = Cascade(lexical=None, near=threshold, dimensions=vectors.shape[1], order=GramOrder())
-    kept: list[int] = []
-    for start in range(0, len(vectors), BATCH):
-        part = vectors[start : start + BATCH]
-        numbers = range(start, start + len(part))
-        outcomes = cascade.settle(cascade.look([str(n) for n in numbers]), numbers, part)
-        kept += [n for n, outcome in zip(numbers, outcomes, strict=True) if outcome.duplicate_of is None]
+    check = DuplicateCheck(check="duplicate", lexical=None, threshold=threshold)
+    dedup, kept = Deduplicator(check, None, vectors.shape[1], margin=0.0), list[int]()
+    for start in range(0, len(vectors), BATCH_ROWS):
+        part = vectors[start : start + BATCH_ROWS]
+        batch = _candidates([str(start + n) for n in range(len(part))], start)
+        verdicts = dedup.decide_each(batch, part.__getitem__)
+        kept += [start + n for n, verdict in enumerate(verdicts) if verdict.rejection is None]
     return kept
 
 
@@ -300,26 +291,13 @@ def _semhash(texts: Sequence[str], unit: npt.NDArray[np.float32], threshold: flo
 # --- pairs ---------------------------------------------------------------------------------------------------------
 
 
-def _minhash(one: str, other: str) -> float:
-    """What 128 permutations say of the overlap; 0 where datasketch is not installed."""
-    try:
-        from datasketch import MinHash
-    except ImportError:
-        return 0.0
-    hashes = [MinHash(128, seed=1), MinHash(128, seed=1)]
-    for made, form in zip(hashes, (one, other), strict=True):
-        made.update_batch([gram.encode("utf-8", "surrogatepass") for gram in form_ngrams(form)])
-    return float(hashes[0].jaccard(hashes[1]))
-
-
 def measure_pairs(options: argparse.Namespace) -> None:
     """Perturbed copies against different rows of the same class: what each stage calls the same."""
     chance = random.Random(7)
     rows = chance.sample([(t, label) for t, label in (*banking(), *messages()) if len(t.split()) > 3], 1500)
     good = {kind: [(t, perturbed(t, kind, chance)) for t, _ in rows[:600]] for kind in KINDS}
-    good["sent twice"] = _natural_pairs()
-    if there_and_back := _translated([t for t, _ in rows[:600]]):
-        good["translated"] = there_and_back
+    first: dict[str, str] = {}
+    good["sent twice"] = [(first[t], t) for t, _ in messages() if first.setdefault(t, t) is not t]
     by_label: dict[str, list[str]] = {}
     for text, label in (*banking(), *messages()):
         by_label.setdefault(label, []).append(text)
@@ -329,45 +307,16 @@ def measure_pairs(options: argparse.Namespace) -> None:
     scored = {kind: _scores(pairs, vectors) for kind, pairs in kinds.items()}
     print(f"encoder {options.encoder}; recall by kind of copy, share of different rows called the same, precision")
     print(f"{'rule':28}" + "".join(f"{kind:>16}" for kind in (*scored, "precision")))
-    rules = {"exact": (2.0, 2.0, 2.0)}
-    rules |= {f"lexical >= {j}": (j, 2.0, 2.0) for j in (0.5, 0.6, 0.7, 0.8)}
-    if importlib.util.find_spec("datasketch") is not None:
-        rules |= {f"MinHash-128 >= {j}": (2.0, 2.0, j) for j in (0.6, 0.7)}
-    rules |= {f"cosine >= {t}": (2.0, t, 2.0) for t in (0.8, 0.85, 0.9, 0.95, 0.98)}
-    rules |= {f"lexical 0.7 or cosine {t}": (0.7, t, 2.0) for t in (0.9, 0.95)}
-    for name, (lexical, near, minhash) in rules.items():
-        called = {
-            kind: (s[:, 0] == 1) | (s[:, 1] >= lexical) | (s[:, 2] >= near) | (s[:, 3] >= minhash)
-            for kind, s in scored.items()
-        }
+    rules = {"exact": (2.0, 2.0)}
+    rules |= {f"lexical >= {j}": (j, 2.0) for j in (0.5, 0.6, 0.7, 0.8)}
+    rules |= {f"cosine >= {t}": (2.0, t) for t in (0.8, 0.85, 0.9, 0.95, 0.98)}
+    rules |= {f"lexical 0.7 or cosine {t}": (0.7, t) for t in (0.9, 0.95)}
+    for name, (lexical, near) in rules.items():
+        called = {kind: (s[:, 0] == 1) | (s[:, 1] >= lexical) | (s[:, 2] >= near) for kind, s in scored.items()}
         wrong = called["different rows"].sum()
         right = sum(same.sum() for kind, same in called.items() if kind != "different rows")
         shares = [float(same.mean()) for same in called.values()]
         print(f"{name:28}" + "".join(f"{share:16.4f}" for share in (*shares, right / max(1, right + wrong))))
-
-
-def _natural_pairs() -> list[tuple[str, str]]:
-    """Messages that were sent more than once, as they stand in the data."""
-    first: dict[str, str] = {}
-    return [(first[text], text) for text, _ in messages() if first.setdefault(text, text) is not text]
-
-
-def _translated(texts: Sequence[str]) -> list[tuple[str, str]]:
-    """Paraphrases by Apertium, English to Spanish and back; none where it is not installed."""
-    if shutil.which("apertium") is None or "eng-spa" not in subprocess.check_output(["apertium", "-l"], text=True):
-        return []
-    there = _apertium(list(texts), "eng-spa")
-    return [
-        (text, back)
-        for text, back in zip(texts, _apertium(there, "spa-eng"), strict=True)
-        if normalise(text) != normalise(back)
-    ]
-
-
-def _apertium(texts: list[str], mode: str) -> list[str]:
-    lines = "\n".join(" ".join(text.split()) + " ." for text in texts)
-    said = subprocess.run(["apertium", "-u", mode], input=lines, capture_output=True, text=True, check=True).stdout
-    return [line.removesuffix(".").strip() for line in said.splitlines()]
 
 
 def _vectors_of(texts: Iterable[str], encoder: str) -> dict[str, Vectors]:
@@ -381,7 +330,7 @@ def _scores(pairs: Sequence[tuple[str, str]], vectors: Mapping[str, Vectors]) ->
     forms = [(normalise(a), normalise(b)) for a, b in pairs]
     return np.array(
         [
-            [a == b, jaccard(form_ngrams(a), form_ngrams(b)), cosine, _minhash(a, b)]
+            [a == b, jaccard(form_ngrams(a), form_ngrams(b)), cosine]
             for (a, b), cosine in zip(forms, np.einsum("ij,ij->i", one, other), strict=True)
         ]
     )
@@ -405,21 +354,21 @@ def measure_audit(options: argparse.Namespace) -> None:
         vectors = encoded(texts, options.encoder)
         left = sum(1 for _ in near_pairs(vectors[result.kept], threshold))
         left_lexical = sum(1 for _ in lexical_pairs([forms[n] for n in result.kept], lexical))
-        lost = sum(
-            1 for _ in _unwitnessed(result, forms, vectors, {"exact": 1.0, "lexical": lexical, "near": threshold})
-        )
+        least = {"exact": 1.0, "lexical": lexical, "near": threshold}
+        lost = sum(1 for _ in _unfounded(result, forms, vectors, least))
         bad += left + left_lexical + lost
+        audit_s = time.perf_counter() - began - took_s
         print(
             f"{len(texts):,} rows, cosine {threshold}, Jaccard {lexical}: kept {len(result.kept):,}, removed "
             f"{dict(result.counts())}, encoded {result.encoded:,}; pairs left {left} + {left_lexical}, "
-            f"gone without a witness {lost}; {took_s:.0f} s and {time.perf_counter() - began - took_s:.0f} s to audit",
+            f"gone without a kept near row {lost}; {took_s:.0f} s and {audit_s:.0f} s to audit",
             flush=True,
         )
     print(f"peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB")
     sys.exit(1 if bad else 0)
 
 
-def _unwitnessed(result: Any, forms: Sequence[str], vectors: Vectors, least: dict[str, float]) -> Iterator[int]:
+def _unfounded(result: Any, forms: Sequence[str], vectors: Vectors, least: dict[str, float]) -> Iterator[int]:
     kept = set(result.kept)
     for pair in result.removed:
         texts, both = (forms[pair.row], forms[pair.other]), (vectors[pair.row], vectors[pair.other])
@@ -428,55 +377,12 @@ def _unwitnessed(result: Any, forms: Sequence[str], vectors: Vectors, least: dic
             yield pair.row
 
 
-# --- encoders ------------------------------------------------------------------------------------------------------
-
-
-def measure_encoders(options: argparse.Namespace) -> None:
-    """Each in a process of its own: start, texts a second, memory, and how far its vectors are from the first one's."""
-    if options.child:
-        _one_encoder(options.child)
-        return
-    first: npt.NDArray[np.float32] | None = None
-    with tempfile.TemporaryDirectory() as folder:
-        for turn in range(2):  # the second time, a graph that had to be made is there
-            for name in options.encoders:
-                path = f"{folder}/vectors.npy"
-                command = [sys.executable, "-m", "bench.dedup", "encoders", "--child", f"{name} {path}"]
-                said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1]
-                found = np.load(path)
-                first = found if first is None else first
-                apart = f"{np.abs(found - first).max():.1e}" if found.shape == first.shape else "of another length"
-                print(f"{turn + 1}  {name:28} {said}  from the first at most {apart}", flush=True)
-
-
-def _one_encoder(words: str) -> None:
-    name, _, path = words.rpartition(" ")
-    began = time.perf_counter()
-    encoder = open_encoder(name)
-    encoder.encode(["warm up"])
-    start_s, loaded = time.perf_counter() - began, _resident_mb()
-    short = [text for text, _ in banking()[:640]]
-    long = [" ".join(short[i : i + 5]) for i in range(0, 640, 5)]
-    speeds = []
-    for texts in (short, long):
-        began = time.process_time()
-        vectors = encoder.encode(texts)
-        speeds.append(len(texts) / (time.process_time() - began))
-    np.save(path, vectors)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-    print(
-        f"start {start_s:5.1f} s, {speeds[0]:7,.0f} short and {speeds[1]:6,.0f} long texts a CPU second, "
-        f"{loaded:4,.0f} MB loaded, {peak:4,.0f} MB at most"
-    )
-
-
 PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
     "index": measure_index,
     "lexical": measure_lexical,
     "rules": measure_rules,
     "pairs": measure_pairs,
     "audit": measure_audit,
-    "encoders": measure_encoders,
 }
 
 if __name__ == "__main__":

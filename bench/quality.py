@@ -53,7 +53,7 @@ def evaluate(name: str, real: Rows, held: Rows, test: Rows, vectors: TextVectors
         held = [own[i % len(own)] for i in range(len(held))]
     began = time.perf_counter()
     with telling() as tell:
-        found = evaluate_rows(real, held, test, vectors=vectors, tell=tell)
+        found = evaluate_rows(real, held, test, vectors=vectors, report=tell)
     said = found.as_json()
     print(f"{name}: {found.verdict}, {said['difference']}, {time.perf_counter() - began:.0f} s")
     print(f"  macro-F1 {found.baseline.macro_f1:.4f} -> {found.augmented.macro_f1:.4f}")

@@ -92,7 +92,7 @@ def command(
             vectors=TextVectors(encoder, tell),
             base=Path() if checks_file is None else checks_file.parent,
             seed=seed,
-            tell=tell,
+            report=tell,
         )
     _write(table, found, output, removed, review, inputs)
     said = {"file": str(file), "checks": [c.check for c in configs], **found.as_json(table.labels)}

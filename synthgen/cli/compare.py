@@ -57,7 +57,7 @@ def command(
             real_vectors=vectors.of(real_table.texts) if vectors else None,
             synthetic_vectors=vectors.of(made_table.texts) if vectors else None,
             seed=seed,
-            tell=tell,
+            report=tell,
         )
     for line in _lines(found):
         click.echo(line, err=as_json)

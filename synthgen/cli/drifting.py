@@ -55,9 +55,9 @@ def measure_drift(real: Sequence[MapRow], synthetic: Sequence[MapRow], depth: De
             *rows,
             real_vectors=vectors[0],
             synthetic_vectors=vectors[1],
-            draws=depth.draws,
+            resamples=depth.draws,
             by_class=depth.by_class,
-            tell=tell,
+            report=tell,
         ).as_json()
     for name in ("label_mix", "label_js"):  # of samples that were made even: the run's own counts stand elsewhere
         found.pop(name, None)

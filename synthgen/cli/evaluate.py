@@ -99,7 +99,7 @@ def command(
             seeds=seeds,
             ratios=chosen,
             seed=seed,
-            tell=tell,
+            report=tell,
         )
     for line in (*_lines(found), *(f"note      {warning}" for warning in warnings)):
         click.echo(line, err=as_json)

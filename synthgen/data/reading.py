@@ -87,9 +87,15 @@ class Content:
         """The place of a row, for a message: file and line."""
         return f"{self.path}:{self.lines[row]}" if self.lines else str(self.path)
 
-    def texts(self, column: str) -> list[str]:
-        """A column as text; empty where there is no value. A list, number or mapping is written as JSON."""
-        return [as_text(row.get(column)) for row in self.rows]
+    def texts(self, column: str, *, as_written: bool = False) -> list[str]:
+        """A column as text; empty where there is no value. A list, number or mapping is written as JSON.
+
+        Args:
+            column: Its name.
+            as_written: Whether NUL characters and the space around a text stay.
+        """
+        values = (row.get(column) for row in self.rows)
+        return [value if as_written and isinstance(value, str) else as_text(value) for value in values]
 
     def raw_rows(self, wanted: Sequence[int]) -> Iterator[str]:
         """Some rows of a csv or jsonl file (numbers from 0, ascending) as they stand in it, without the line's end.

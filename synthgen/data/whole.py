@@ -34,7 +34,7 @@ class WholeTable:
 
     def texts(self, column: str) -> list[str]:
         """A column as text, one for each row; empty where there is none."""
-        return self._content.texts(column)
+        return self._content.texts(column, as_written=True)
 
     def write(self, output: Path, rows: Sequence[int], extra: Extra) -> None:
         """Some rows with columns added, in the file's own format; the file appears whole or not at all.

@@ -12,8 +12,7 @@ from hashlib import blake2b
 import numpy as np
 import numpy.typing as npt
 
-from synthgen.dedup.vectors.index import cosine
-from synthgen.dedup.vectors.projection import SCAN_ERROR, as_unit
+from synthgen.dedup.vectors import SCAN_ERROR, as_unit, cosine
 from synthgen.text import form_ngrams, jaccard
 
 Vectors = npt.NDArray[np.float16]

@@ -8,13 +8,12 @@ meantime.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from synthgen.dedup.ngrams.grams import Profiles
-from synthgen.dedup.pool import Match, Pool, Vector
+from synthgen.dedup.pool import BatchProfile, Match, Pool, Vector
 
 
 class _Searched(NamedTuple):
@@ -36,14 +35,11 @@ class LookAhead:
         pool: The accepted rows.
         ids: Candidates in the order in which they will be judged.
         normalised: Their normal forms.
-        vectors: Theirs, where there are any.
     """
 
-    def __init__(
-        self, pool: Pool, ids: Sequence[str], normalised: Sequence[str], vectors: Sequence[Vector | None] = ()
-    ) -> None:
+    def __init__(self, pool: Pool, ids: Sequence[str], normalised: Sequence[str]) -> None:
         self._numbers = {candidate: number for number, candidate in enumerate(ids)}
-        self._finds_all = pool.stages.finds_all
+        self._pool, self._normalised = pool, normalised
         self._places: dict[int, int] = {}
         self._last = -1
         self._profiles = pool.profiles(normalised)
@@ -51,27 +47,36 @@ class LookAhead:
             dict(enumerate(pool.lexical_each(self._profiles, len(ids)))),
             dict(enumerate(pool.lexical_among(self._profiles, len(ids)))),
         )
-        self._near = self._search_vectors(pool, normalised, vectors)
+        self._near = _Searched({}, {})
 
-    def _search_vectors(self, pool: Pool, normalised: Sequence[str], vectors: Sequence[Vector | None]) -> _Searched:
-        """For the rows that no cheaper stage rejects by what there is now: those are not accepted, so none need be
-        held against them. (Where contrasts are kept, character n-grams may let one pass.)"""
-        wanted = {
-            number: vector
-            for number, vector in enumerate(vectors if pool.compares_vectors else ())
-            if vector is not None
-            and (self._finds_all or not self._lexical.before[number])
-            and pool.exact(normalised[number]) is None
-        }
-        if not wanted:
-            return _Searched({}, {})
-        numbers, stacked = list(wanted), np.stack(list(wanted.values()))
-        among = [
-            [Match(numbers[place], similarity) for place, similarity in found] for found in pool.near_among(stacked)
+    def unsettled(self) -> list[int]:
+        """The rows that no cheaper stage rejects by what there is now, by number: no others are accepted, so no others
+        need vectors. (Where contrasts are kept, character n-grams may let one pass.)"""
+        threshold = self._pool.stages.lexical or 0.0
+        return [
+            number
+            for number, matches in self._lexical.before.items()
+            if (self._pool.stages.keeps_contrast or not matches or matches[0].similarity < threshold)
+            and self._pool.exact(self._normalised[number]) is None
         ]
-        return _Searched(
-            dict(zip(numbers, pool.near_each(stacked), strict=True)), dict(zip(numbers, among, strict=True))
-        )
+
+    def search_vectors(self, vectors: Mapping[int, Vector]) -> None:
+        """Search by vector too.
+
+        Args:
+            vectors: Those of the rows that are unsettled, by number, ascending.
+        """
+        if not vectors or not self._pool.compares_vectors:
+            return
+        numbers, stacked = list(vectors), np.stack(list(vectors.values()))
+        before = self._pool.near_each(stacked)
+        beside = [[Match(numbers[n], cosine) for n, cosine in found] for found in self._pool.near_among(stacked)]
+        self._near = _Searched(dict(zip(numbers, before, strict=True)), dict(zip(numbers, beside, strict=True)))
+
+    def normalised(self, candidate: str) -> str | None:
+        """The normal form of one of its rows."""
+        number = self._numbers.get(candidate)
+        return None if number is None else self._normalised[number]
 
     def lexical(self, candidate: str) -> list[Match] | None:
         """What `Pool.lexical_each` would find now; None where this does not know."""
@@ -90,12 +95,12 @@ class LookAhead:
         if not beside:
             return before
         found = sorted([*before, *beside], key=lambda match: (-match.similarity, match.place))
-        return found if self._finds_all else found[:1]
+        return found if self._pool.stages.keeps_contrast else found[:1]
 
-    def profiles_of(self, candidate: str) -> Profiles | None:
+    def profile_of(self, candidate: str) -> BatchProfile | None:
         """The grams of one of its rows."""
         number = self._numbers.get(candidate)
-        return None if number is None or self._profiles is None else self._profiles.take([number])
+        return None if number is None or self._profiles is None else BatchProfile(self._profiles, number)
 
     def note_accepted(self, candidate: str, place: int) -> bool:
         """A row was accepted and stands at `place`; whether this is still of use."""

@@ -10,15 +10,15 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from synthgen.dedup.exact import NormalisedTexts
-from synthgen.dedup.ngrams.grams import GramOrder, Profiles
-from synthgen.dedup.ngrams.index import LexicalIndex
-from synthgen.dedup.vectors.index import VectorIndex
+from synthgen.dedup.ngrams import GramOrder, LexicalIndex, Profiles, joined
+from synthgen.dedup.vectors import VectorIndex
 from synthgen.text import normalise, utf8_length
 
 Vector = npt.NDArray[np.float16]
@@ -34,14 +34,17 @@ class Stages:
     Attributes:
         lexical: Jaccard overlap of character 3-grams at or above which two texts are near, or None.
         cosine: Cosine at or above which two texts are near, or None.
-        finds_all: Whether all near rows are looked for, or the nearest only.
-        margin: How far below its threshold the embedding stage still says what the nearest row is.
+        keeps_contrast: Whether a row that differs in a negation or a number only is none to object: all near rows are
+            looked for then, and else the nearest only.
+        margin: How far below its threshold the embedding stage still finds the nearest row.
+        lexical_margin: The same of the lexical stage.
     """
 
     lexical: float | None
     cosine: float | None
-    finds_all: bool = False
+    keeps_contrast: bool = False
     margin: float = BORDERLINE
+    lexical_margin: float = 0.0
 
 
 class Match(NamedTuple):
@@ -49,6 +52,13 @@ class Match(NamedTuple):
 
     place: int
     similarity: float
+
+
+class BatchProfile(NamedTuple):
+    """The grams of one of some texts, by its number."""
+
+    profiles: Profiles
+    number: int
 
 
 class PoolRow(NamedTuple):
@@ -87,26 +97,28 @@ class Pool:
         self._lexical = None
         if stages.lexical is not None:
             if order is None:
-                raise ValueError("letters are compared in the order of their grams, and there is none")
-            self._lexical = LexicalIndex(stages.lexical, order)
-        cosine = 1.0 if stages.cosine is None else stages.cosine
-        self.nearest_from = max(cosine - stages.margin, min(cosine, _MIN_SIMILARITY))
+                raise ValueError("character n-grams are compared in the order of their numbers, and there is none")
+            self._lexical = LexicalIndex(_floor(stages.lexical, stages.lexical_margin), order)
+        self.nearest_from = _floor(1.0 if stages.cosine is None else stages.cosine, stages.margin)
         self._vectors = None
+        self._new_vectors: list[Vector] = []
+        self._new_profiles: list[BatchProfile] = []
         if stages.cosine is not None and dimensions is not None:
             self._vectors = VectorIndex(dimensions, self.nearest_from)
 
     def __len__(self) -> int:
         return len(self._rows)
 
-    def add(self, row: PoolRow, normalised_text: str, vector: Vector | None, profiles: Profiles | None = None) -> None:
-        """Add one row, whose normal form is `normalised_text`. The first row of a normal form stays its row it
-        duplicates.
+    def add(
+        self, row: PoolRow, normalised_text: str, vector: Vector | None, profile: BatchProfile | None = None
+    ) -> None:
+        """Add one row. Its vector and character n-grams are indexed by the next search: many at once are quicker.
 
         Args:
             row: What is known of it.
             normalised_text: Its normal form.
             vector: Of its text, where vectors are compared.
-            profiles: Its grams, where they are known.
+            profile: Its grams, where they are known.
 
         Raises:
             ValueError: The pool compares vectors and there is none.
@@ -114,11 +126,22 @@ class Pool:
         if self._vectors is not None:
             if vector is None:
                 raise ValueError(f"row {row.id} has no vector, and this pool compares vectors")
-            self._vectors.add(vector)
+            self._new_vectors.append(vector)
         self._normalised.add(normalised_text, len(self._rows))
         self._rows.append(row)
         if self._lexical is not None:
-            self._lexical.add(profiles or self._lexical.profiles([normalised_text]))
+            self._new_profiles.append(profile or BatchProfile(self._lexical.profiles([normalised_text]), 0))
+
+    def _index_vectors(self) -> None:
+        if self._vectors is not None and self._new_vectors:
+            self._vectors.add(np.stack(self._new_vectors))
+            self._new_vectors.clear()
+
+    def _index_ngrams(self) -> None:
+        if self._lexical is not None and self._new_profiles:
+            batches = [list(batch) for _, batch in groupby(self._new_profiles, key=lambda new: id(new.profiles))]
+            self._lexical.add(joined([batch[0].profiles.take([new.number for new in batch]) for batch in batches]))
+            self._new_profiles.clear()
 
     def add_all(self, rows: PoolRows, normalised: Sequence[str], vectors: npt.NDArray[np.float16] | None) -> None:
         """As `add`, for many rows: much quicker. The first of very many are sorted by `settle`, or the next search."""
@@ -129,9 +152,10 @@ class Pool:
         self._check_loaded()
 
     def load_vectors(self, vectors: npt.NDArray[np.float16]) -> None:
-        """The vectors of rows that `load_texts` is told of, in their order; neither waits for the other: they may be
+        """The vectors of rows that `load_texts` takes, in their order; neither waits for the other: they may be
         called in two threads, and so may `settle_vectors`. `settle` comes after all of them."""
         if self._vectors is not None and len(vectors):
+            self._index_vectors()
             self._vectors.load(vectors)
 
     def load_texts(self, rows: PoolRows, normalised: Sequence[str]) -> None:
@@ -142,6 +166,7 @@ class Pool:
     def load_ngrams(self, profiles: Profiles | None) -> None:
         """The grams of such rows, in their order; in a third thread, where there are three, and counted in a fourth."""
         if self._lexical is not None and profiles is not None:
+            self._index_ngrams()
             self._lexical.load(profiles)
 
     def settle_vectors(self) -> None:
@@ -171,7 +196,9 @@ class Pool:
         return self._vectors is not None
 
     def _check_loaded(self) -> None:
-        for index, what in ((self._vectors, "vectors"), (self._lexical, "letters")):
+        self._index_vectors()
+        self._index_ngrams()
+        for index, what in ((self._vectors, "vectors"), (self._lexical, "character n-grams")):
             if index is not None and len(index) != len(self._rows):
                 raise ValueError(f"{len(self._rows)} rows and {what} of {len(index)}, and this pool compares {what}")
 
@@ -185,11 +212,12 @@ class Pool:
         return None if place is None else Match(place, 1.0)
 
     def lexical_each(self, profiles: Profiles | None, count: int) -> list[list[Match]]:
-        """For each of `count` texts, rows at or above the lexical threshold, the nearest first and the earliest of
-        equals."""
+        """For each of `count` texts, rows by overlap, from the margin below the threshold on, the nearest first and the
+        earliest of equals."""
         if self._lexical is None or profiles is None:
             return [[] for _ in range(count)]
-        most = None if self.stages.finds_all else 1
+        self._index_ngrams()
+        most = None if self.stages.keeps_contrast else 1
         return [[Match(*overlap) for overlap in found[:most]] for found in self._lexical.close_each(profiles)]
 
     def lexical_among(self, profiles: Profiles | None, count: int) -> list[list[Match]]:
@@ -199,14 +227,15 @@ class Pool:
         return [[Match(*overlap) for overlap in found] for found in self._lexical.among(profiles)]
 
     def near(self, vector: Vector | None) -> list[Match]:
-        """Rows by cosine, the nearest first and the earliest of equals, from a little below the threshold on."""
+        """Rows by cosine, from the margin below the threshold on, likewise."""
         return [] if self._vectors is None or vector is None else self.near_each(vector[None, :])[0]
 
     def near_each(self, vectors: npt.NDArray[np.float16]) -> list[list[Match]]:
         """As `near`, for each of a batch: much quicker."""
         if self._vectors is None:
             return [[] for _ in vectors]
-        if self.stages.finds_all:
+        self._index_vectors()
+        if self.stages.keeps_contrast:
             return [[Match(*neighbour) for neighbour in found] for found in self._vectors.close_each(vectors)]
         return [[] if nearest is None else [Match(*nearest)] for nearest in self._vectors.nearest_each(vectors)]
 
@@ -218,6 +247,10 @@ class Pool:
 
     def row(self, place: int) -> PoolRow:
         return self._rows[place]
+
+
+def _floor(threshold: float, margin: float) -> float:
+    return max(threshold - margin, min(threshold, _MIN_SIMILARITY))
 
 
 class _Rows:

@@ -1,6 +1,7 @@
-"""Intervals by resampling (Efron and Tibshirani 1993): test rows and seeds are drawn anew, for all arms the same way.
+"""Intervals by resampling (Efron and Tibshirani 1993): test rows and seeds are resampled, alike for all
+conditions.
 
-Paired: what two arms have in common (an easy row, a lucky seed) cancels in their difference.
+Paired: what two conditions have in common (an easy row, a lucky seed) cancels in their difference.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from synthgen.measure.classification import Codes, Floats
 
 ROUNDS = 2000
 CONFIDENCE = 0.95
-_MAX_DRAWS = 4_000_000  # drawn at once: 16 MB
+_MAX_DRAWN = 4_000_000  # drawn at once: 16 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +48,20 @@ def resampled_f1(
 
     Args:
         truth: Class code of each test row, shape (n,).
-        conditions: Predicted codes by arm, each of shape (seeds, n).
+        conditions: Predicted codes by condition, each of shape (seeds, n).
         classes: How many class codes there are.
-        seed: For the draws.
+        seed: For the resampling.
         rounds: How many resamplings.
 
     Returns:
-        By arm, shape (rounds, classes); NaN where a class was not drawn.
+        By condition, shape (rounds, classes); NaN where a class was not drawn.
     """
     seeds = len(next(iter(conditions.values())))
     rng = np.random.default_rng(seed)
     seed_weights = rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=rounds) / seeds
     found: dict[str, list[Floats]] = {name: [] for name in conditions}
     done = 0
-    for weights in _draws(rng, len(truth), rounds):
+    for weights in _resamples(rng, len(truth), rounds):
         part = seed_weights[done : done + len(weights)]
         support = _weighted_counts(truth, weights, classes)
         for name, predicted in conditions.items():
@@ -70,9 +71,9 @@ def resampled_f1(
     return {name: np.concatenate(parts) for name, parts in found.items()}
 
 
-def _draws(rng: np.random.Generator, rows: int, rounds: int) -> Iterator[npt.NDArray[np.float32]]:
+def _resamples(rng: np.random.Generator, rows: int, rounds: int) -> Iterator[npt.NDArray[np.float32]]:
     """How often each row is drawn, in blocks of shape (rounds, rows)."""
-    block = max(1, _MAX_DRAWS // rows)
+    block = max(1, _MAX_DRAWN // rows)
     for start in range(0, rounds, block):
         count = min(block, rounds - start)
         drawn = rng.integers(0, rows, size=(count, rows))

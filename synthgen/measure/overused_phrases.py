@@ -119,9 +119,9 @@ def _phrase(kind: Kind, gram: Words, strata: Sequence[Stratum]) -> OverusedPhras
     return OverusedPhrase(kind, " ".join(gram), rows, round(at_real_rate, 2), round(sigmas, 2))
 
 
-def _without_parts(tics: Sequence[OverusedPhrase]) -> list[OverusedPhrase]:
+def _without_parts(phrases: Sequence[OverusedPhrase]) -> list[OverusedPhrase]:
     """One of those that hold each other: the longer where nearly as many rows have it, else the more striking."""
-    whole = [t for t in tics if not any(_holds(o, t) and o.rows >= 0.8 * t.rows for o in tics)]
+    whole = [t for t in phrases if not any(_holds(o, t) and o.rows >= 0.8 * t.rows for o in phrases)]
     kept: list[OverusedPhrase] = []
     for phrase in sorted(whole, key=lambda t: (-t.sigmas, -len(t.phrase), t.phrase)):
         if not any(_holds(phrase, other) or _holds(other, phrase) or _share(phrase, other) for other in kept):

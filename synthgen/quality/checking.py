@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
@@ -17,6 +17,7 @@ from synthgen.errors import JobError
 from synthgen.job import CheckConfig, DuplicateCheck, LabelCheck, LeakageCheck
 from synthgen.job.model import TextCheck
 from synthgen.job.source import complaints, parse_yaml
+from synthgen.quality.dedup import BATCH_ROWS
 from synthgen.quality.vectors import TextVectors
 from synthgen.records import Candidate, Reason, Rejection, Row
 
@@ -132,7 +133,7 @@ def check_rows(
     vectors: TextVectors,
     base: Path = Path(),
     seed: int = 0,
-    tell: ProgressCallback | None = None,
+    report: ProgressCallback | None = None,
 ) -> Checked:
     """Judge rows as a run judges them: cheap checks first, then real and test rows, labels, and earlier rows.
 
@@ -144,70 +145,112 @@ def check_rows(
         vectors: Encodes texts where a check looks at embeddings.
         base: The folder that a model of the label check is relative to.
         seed: For the label check's folds.
-        tell: Told how many rows are judged.
+        report: Called with how many rows are judged.
 
     Raises:
         JobError: A check needs rows that are not there, or cannot be used on a file.
     """
-    found = {type(config): config for config in configs}
-    duplicate, leakage, label = (found.get(kind) for kind in (DuplicateCheck, LeakageCheck, LabelCheck))
     _require_rows(configs, train, test)
     simple = build_checks(configs, language=None, real=train)
     asked = [Candidate(row.id, row.id, row.label, place, 0, row.text, {}) for place, row in enumerate(rows)]
     changed = [rewrite_row(simple, candidate) for candidate in asked]
-    texts = [candidate.text for candidate, _ in changed]
-    is_near = any(isinstance(c, DuplicateCheck | LeakageCheck) and c.near for c in (duplicate, leakage))
-    needs_vectors = is_near or (isinstance(label, LabelCheck) and label.model is None)
+    candidates = [candidate for candidate, _ in changed]
+    results: list[dict[str, Any]] = [dict(before) for _, before in changed]
+    texts = [candidate.text for candidate in candidates]
+    duplicate, leakage = _config(DuplicateCheck, configs), _config(LeakageCheck, configs)
+    label = _config(LabelCheck, configs)
+    is_near = any(check is not None and check.near for check in (duplicate, leakage))
+    needs_vectors = is_near or (label is not None and label.model is None)
     of_rows, of_train, of_test = (
         vectors.of(part).astype("float16") if needs_vectors else None
         for part in (texts, [row.text for row in train], [row.text for row in test])
     )
     judge = None
-    if isinstance(label, LabelCheck):
+    if label is not None:
         known = vectors.of([row.text for row in train]) if label.model is None else vectors_of_none(len(train))
         judge = make_label_judge(label, train, known, seed=seed, base=base)
-    dedup = Deduplicator(
-        duplicate if isinstance(duplicate, DuplicateCheck) else None,
-        leakage if isinstance(leakage, LeakageCheck) else None,
-        of_rows.shape[1] if of_rows is not None and is_near else None,
-        ranked=(row.text for row in train or rows),
-    )
+    dimensions = of_rows.shape[1] if of_rows is not None and is_near else None
+    dedup = Deduplicator(duplicate, leakage, dimensions, ranked=(row.text for row in train or rows), margin=0.0)
     dedup.add_real(train, of_train)
     dedup.add_test(test, of_test)
+    judges = _Judges(simple, dedup, judge)
     rejections: list[Rejection | None] = []
-    results: list[Mapping[str, Any]] = []
-    for place, (candidate, before) in enumerate(changed):
-        if tell is not None and place % 100 == 0:
-            tell("checking rows", place, len(rows))
-        vector = None if of_rows is None else of_rows[place]
-        rejection, kept = _judge(candidate, vector, simple, dedup, judge)
-        rejections.append(rejection)
-        results.append({**before, **kept})
-    if tell is not None:
-        tell("checking rows", len(rows), len(rows))
+    for start in range(0, len(rows), BATCH_ROWS):
+        if report is not None:
+            report("checking rows", start, len(rows))
+        part = slice(start, start + BATCH_ROWS)
+        own = [None] * len(texts[part]) if of_rows is None else list(of_rows[part])
+        rejections += judges.judge_each(candidates[part], own, results[part])
+    if report is not None:
+        report("checking rows", len(rows), len(rows))
     return Checked(rejections, results, texts, judge)
 
 
-def _judge(
-    candidate: Candidate,
-    vector: Any,
-    simple: Sequence[Check],
-    dedup: Deduplicator,
-    judge: LabelJudge | None,
-) -> tuple[Rejection | None, Mapping[str, Any]]:
-    """The first objection to a row, and what the checks found worth keeping; a row without one is compared with too."""
-    kept: dict[str, Any] = {}
-    rejection = next((r for check in simple if (r := check.judge(candidate)) is not None), None)
-    if rejection is None:
-        kept.update(measure_row(measuring(simple), candidate))
-    rejection = rejection or dedup.judge_texts(candidate).rejection or dedup.judge_vectors(candidate, vector).rejection
-    if rejection is None and judge is not None:
-        rejection, found = judge.judge(candidate.text, vector, candidate.label)
-        kept.update(found)
-    rejection = rejection or dedup.judge_accepted(candidate, vector).rejection
-    if rejection is None:
-        dedup.accept(candidate, vector)
-    return rejection, kept
+C = TypeVar("C", bound=BaseModel)
+
+
+def _config(kind: type[C], configs: Sequence[CheckConfig]) -> C | None:
+    """The last of its kind, if any."""
+    return next((config for config in reversed(configs) if isinstance(config, kind)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Judges:
+    """All that may object to a row, the cheap ones first.
+
+    Attributes:
+        simple: Checks that look at one row alone.
+        dedup: Compares with real, test and earlier rows.
+        label: The judge of the label check, or None.
+    """
+
+    simple: Sequence[Check]
+    dedup: Deduplicator
+    label: LabelJudge | None
+
+    def judge_each(
+        self, candidates: Sequence[Candidate], vectors: Sequence[Any], results: Sequence[dict[str, Any]]
+    ) -> list[Rejection | None]:
+        """The first objection to each row of a batch, in order; what the checks found worth keeping goes to
+        `results`. Later rows are compared with those that pass."""
+        found: list[Rejection | None] = []
+        for candidate, kept in zip(candidates, results, strict=True):
+            found.append(next((r for check in self.simple if (r := check.judge(candidate)) is not None), None))
+            if found[-1] is None:
+                kept.update(measure_row(measuring(self.simple), candidate))
+        for judge in (self._by_texts, self._by_vectors, self._by_label, self._by_accepted):
+            left = [place for place, rejection in enumerate(found) if rejection is None]
+            batch = [candidates[place] for place in left]
+            judged = judge(batch, [vectors[place] for place in left], [results[place] for place in left])
+            for place, rejection in zip(left, judged, strict=True):
+                found[place] = rejection
+        return found
+
+    def _by_texts(self, batch: Sequence[Candidate], vectors: Sequence[Any], results: Any) -> list[Rejection | None]:
+        return [verdict.rejection for verdict in self.dedup.judge_texts_each(batch)]
+
+    def _by_vectors(self, batch: Sequence[Candidate], vectors: Sequence[Any], results: Any) -> list[Rejection | None]:
+        return [verdict.rejection for verdict in self.dedup.judge_vectors_each(batch, vectors)]
+
+    def _by_label(
+        self, batch: Sequence[Candidate], vectors: Sequence[Any], results: Sequence[dict[str, Any]]
+    ) -> list[Rejection | None]:
+        rejections: list[Rejection | None] = []
+        for candidate, vector, kept in zip(batch, vectors, results, strict=True):
+            rejection, found = self.label.judge(candidate.text, vector, candidate.label) if self.label else (None, {})
+            rejections.append(rejection)
+            kept.update(found)
+        return rejections
+
+    def _by_accepted(self, batch: Sequence[Candidate], vectors: Sequence[Any], results: Any) -> list[Rejection | None]:
+        rejections: list[Rejection | None] = []
+        if self.dedup.searches:
+            self.dedup.look_ahead(batch, vectors)
+        for candidate, vector in zip(batch, vectors, strict=True):
+            rejections.append(self.dedup.judge_accepted(candidate, vector).rejection)
+            if rejections[-1] is None:
+                self.dedup.accept(candidate, vector)
+        return rejections
 
 
 def vectors_of_none(rows: int) -> Any:

@@ -1,7 +1,7 @@
-"""What each arm of an evaluation trains on: places in one list of texts, drawn anew for each seed.
+"""What each condition of an evaluation trains on: places in one list of texts, drawn again for each seed.
 
-A seed leaves out a tenth of the real rows of each class, the same for every arm, so that a verdict does not hang on a
-few real rows; and draws which synthetic rows a ratio takes, each larger ratio adding to the smaller.
+A seed leaves out a tenth of the real rows of each class, the same for every condition, so that a verdict does not hang
+on a few real rows; and draws which synthetic rows a ratio takes, each larger ratio adding to the smaller.
 """
 
 from __future__ import annotations
@@ -56,12 +56,12 @@ class Condition:
 
 
 class Drawing:
-    """The arms of one seed.
+    """The conditions of one seed.
 
     Args:
         corpus: The texts.
         seed: Which drawing.
-        held_out: Real rows that no arm may see.
+        held_out: Real rows that no condition may see.
     """
 
     def __init__(self, corpus: Corpus, seed: int, *, held_out: Places | None = None) -> None:

@@ -1,24 +1,24 @@
-"""Near-duplicates out of rows that nobody generated here: the cascade of a run, over a list of texts."""
+"""Near-duplicates out of rows that nobody generated here: the decider of a run, over a list of texts."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from functools import partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from synthgen.dedup.cascade import Cascade, Found
-from synthgen.dedup.ngrams.grams import GramOrder
+from synthgen.dedup import Deduplicator
 from synthgen.encoders import Encoder, open_encoder
 from synthgen.errors import JobError
-from synthgen.text import normalise
+from synthgen.job import DuplicateCheck
+from synthgen.records import Candidate, Row
 
 BATCH_ROWS = 1024
-RANKED_ROWS = 20_000
 BORDERLINE = 0.05
 NO_ENCODER = "none"
 Progress = Callable[[str, int, int], None]
@@ -32,7 +32,7 @@ class DedupSettings:
         threshold: Cosine at or above which two texts are the same.
         lexical: Jaccard overlap of character 3-grams at or above which they are; None looks at no character n-grams.
         encoder: As a job file names it; `none` looks at no embeddings.
-        has_borderline: Whether the nearest row of a kept one is told where it is just below a threshold.
+        has_borderline: Whether the nearest row of a kept one is reported where it is just below a threshold.
     """
 
     threshold: float = 0.95
@@ -114,7 +114,7 @@ def dedup_texts(
         against: Other texts that no kept row may be near; they may be near each other.
         settings: What counts as the same; None takes the defaults of a job.
         encoder: One that is open already; None opens the one that `settings` name.
-        on_progress: Told what is done, how many rows of how many.
+        on_progress: Called with what is done, how many rows of how many.
 
     Raises:
         JobError: A setting is out of bounds, or the encoder cannot be loaded.
@@ -130,24 +130,30 @@ class _Work:
         self, settings: DedupSettings, encoder: Encoder | None, texts: Sequence[str], against: Sequence[str],
         on_progress: Progress,
     ) -> None:  # fmt: skip
-        self._texts, self._against, self._encoder, self._tell = texts, against, encoder, on_progress
+        self._texts, self._against, self._encoder, self._report = texts, against, encoder, on_progress
         self._result = DedupResult(encoder=encoder.identity if encoder else None)
-        ranked = islice(chain(texts, against), RANKED_ROWS) if settings.lexical is not None else ()
-        self._cascade = Cascade(
-            lexical=settings.lexical,
-            near=settings.threshold if encoder else None,
-            dimensions=encoder.dimensions if encoder else 1,
-            order=GramOrder(map(normalise, ranked)),
-            margin=BORDERLINE if settings.has_borderline else 0.0,
+        margin = BORDERLINE if settings.has_borderline else 0.0
+        self._dedup = Deduplicator(
+            DuplicateCheck(
+                check="duplicate", threshold=settings.threshold, lexical=settings.lexical, near=encoder is not None
+            ),
+            None,
+            encoder.dimensions if encoder else None,
+            ranked=chain(texts, against),
+            margin=margin,
+            lexical_margin=margin,
         )
 
     def run(self) -> DedupResult:
-        for numbers in self._batches("reading the rows compared with", self._against):
-            self._cascade.add_against(
-                numbers[0], self._forms(self._against, numbers), self._encode(self._against, numbers)
-            )
+        vectors = [
+            self._encode([self._against[number] for number in numbers])
+            for numbers in self._batches("reading the rows compared with", self._against)
+        ]
+        if self._against:
+            others = [Row(str(number), text, "") for number, text in enumerate(self._against)]
+            self._dedup.add_real(others, np.concatenate(vectors) if self._encoder else None)
         for numbers in self._batches("rows", self._texts):
-            self._judge([number for number in numbers if self._texts[number].strip()])
+            self._decide([number for number in numbers if self._texts[number].strip()])
         empty = [number for number, text in enumerate(self._texts) if not text.strip()]
         self._result.empty = len(empty)
         self._result.kept = sorted(self._result.kept + empty)
@@ -155,34 +161,37 @@ class _Work:
 
     def _batches(self, what: str, texts: Sequence[str]) -> Iterator[range]:
         for start in range(0, len(texts), BATCH_ROWS):
-            self._tell(what, start, len(texts))
+            self._report(what, start, len(texts))
             yield range(start, min(start + BATCH_ROWS, len(texts)))
-        self._tell(what, len(texts), len(texts))
+        self._report(what, len(texts), len(texts))
 
-    def _judge(self, numbers: Sequence[int]) -> None:
-        looked = self._cascade.look(self._forms(self._texts, numbers))
-        open_ones = [number for number, needs in zip(numbers, looked.needs_vector, strict=True) if needs]
-        outcomes = self._cascade.settle(looked, numbers, self._encode(self._texts, open_ones))
-        for number, outcome in zip(numbers, outcomes, strict=True):
-            if outcome.duplicate_of is not None:
-                self._result.removed.append(_pair(number, outcome.duplicate_of))
+    def _decide(self, numbers: Sequence[int]) -> None:
+        batch = [Candidate(str(number), "", "", number, 0, self._texts[number], {}) for number in numbers]
+        encode = partial(self._encode_some, batch) if self._encoder else None
+        for number, verdict in zip(numbers, self._dedup.decide_each(batch, encode), strict=True):
+            if verdict.rejection is not None:
+                found = verdict.rejection.evidence
+                self._result.removed.append(
+                    _pair(number, found["id"], found["pool"], found["similarity"], found["stage"])
+                )
                 continue
             self._result.kept.append(number)
-            if outcome.nearest is not None:
-                self._result.borderline.append(_pair(number, outcome.nearest))
+            if verdict.near_misses:
+                _, pool, other, similarity, stage = min(verdict.near_misses, key=lambda miss: (miss.gap, int(miss.id)))
+                self._result.borderline.append(_pair(number, other, pool, similarity, stage))
 
-    def _forms(self, texts: Sequence[str], numbers: Sequence[int]) -> list[str]:
-        return [normalise(texts[number]) for number in numbers]
+    def _encode_some(self, batch: Sequence[Candidate], places: Sequence[int]) -> npt.NDArray[np.float16]:
+        return self._encode([batch[place].text for place in places])
 
-    def _encode(self, texts: Sequence[str], numbers: Sequence[int]) -> npt.NDArray[np.float16] | None:
+    def _encode(self, texts: Sequence[str]) -> npt.NDArray[np.float16]:
         if self._encoder is None:
-            return None
-        self._result.encoded += len(numbers)
-        return self._encoder.encode([texts[number] for number in numbers]).astype(np.float16)
+            return np.empty((len(texts), 0), dtype=np.float16)
+        self._result.encoded += len(texts)
+        return self._encoder.encode(texts).astype(np.float16)
 
 
-def _pair(row: int, found: Found) -> Pair:
-    return Pair(row, found.row, found.pool, found.similarity, found.stage)
+def _pair(row: int, other: str, pool: str, similarity: float, stage: str) -> Pair:
+    return Pair(row, int(other), "kept" if pool == "accepted" else "against", similarity, stage)
 
 
 def as_columns(pairs: Sequence[Pair]) -> dict[str, list[Any]]:

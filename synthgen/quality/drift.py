@@ -23,7 +23,7 @@ from synthgen.measure.threads import one_thread
 from synthgen.measure.words import Words, words
 from synthgen.records import Row
 
-DRAWS = 20
+RESAMPLES = 20
 MAX_ROWS, MAX_ROWS_OVERALL = 400, 1000
 MIN_ROWS = 5
 SIGMAS = 2.58  # 99 of 100 within, by the normal law: a class has a dozen metrics, and a false alarm costs trust
@@ -53,8 +53,8 @@ class Metric:
     """One figure of the synthetic rows beside the real rows' own.
 
     Attributes:
-        synthetic: Mean over the draws; of metrics of two samples, synthetic against real rows.
-        real: Mean over the draws of real rows of the same number; of metrics of two samples, real against real rows.
+        synthetic: Mean over the resamples; of metrics of two samples, synthetic against real rows.
+        real: Mean over the resamples of as many real rows; of metrics of two samples, real against real rows.
         low: Lower end of what as many real rows give, 99 times of 100.
         high: Upper end.
     """
@@ -156,9 +156,9 @@ def compare_rows(
     real_vectors: Vectors | None = None,
     synthetic_vectors: Vectors | None = None,
     seed: int = 0,
-    draws: int = DRAWS,
+    resamples: int = RESAMPLES,
     by_class: bool = True,
-    tell: ProgressCallback | None = None,
+    report: ProgressCallback | None = None,
 ) -> DriftReport:
     """Compare synthetic rows with real ones, class by class and all together.
 
@@ -169,12 +169,12 @@ def compare_rows(
             embeddings out (`auc`, `vendi`).
         synthetic_vectors: Likewise, by the same encoder.
         seed: For the samples: the same rows and seed give the same report.
-        draws: How many samples.
+        resamples: How many samples.
         by_class: Whether each class is compared by itself too.
-        tell: Told what is measured, how many classes are done, and of how many.
+        report: Called with what is measured, how many classes are done, and of how many.
     """
     with one_thread():
-        return _compare_rows(real, synthetic, (real_vectors, synthetic_vectors), (seed, draws), by_class, tell)
+        return _compare_rows(real, synthetic, (real_vectors, synthetic_vectors), (seed, resamples), by_class, report)
 
 
 def _compare_rows(
@@ -183,7 +183,7 @@ def _compare_rows(
     vectors: tuple[Vectors | None, Vectors | None],
     drawing: tuple[int, int],
     by_class: bool,
-    tell: ProgressCallback | None,
+    report: ProgressCallback | None,
 ) -> DriftReport:
     seed, _ = drawing
     samples = [_sample(real, vectors[0]), _sample(synthetic, vectors[1])]
@@ -193,12 +193,12 @@ def _compare_rows(
     labels = sorted(places[1])
     classes = []
     for done, label in enumerate(labels if by_class else ()):
-        if tell is not None:
-            tell("comparing classes", done, len(labels))
+        if report is not None:
+            report("comparing classes", done, len(labels))
         group = _Group(places[0].get(label, []), places[1][label])
         classes.append(_compare(label, samples, [group], MAX_ROWS, drawing))
-    if tell is not None:
-        tell("comparing classes", len(labels), len(labels))
+    if report is not None:
+        report("comparing classes", len(labels), len(labels))
     groups = [_Group(places[0].get(label, []), places[1][label]) for label in labels]
     overall = _compare("", samples, groups, MAX_ROWS_OVERALL, drawing)
     by_words = [{k: [s.words[i] for i in v] for k, v in p.items()} for s, p in zip(samples, places, strict=True)]
@@ -256,7 +256,7 @@ def _by_label(rows: Sequence[Row]) -> dict[str, list[int]]:
 def _compare(
     label: str, samples: Sequence[_Sample], groups: Sequence[_Group], most: int, drawing: tuple[int, int]
 ) -> ClassDrift:
-    seed, draws = drawing
+    seed, resamples = drawing
     counts = sum(len(g.real) for g in groups), sum(len(g.synthetic) for g in groups)
     sizes = _sizes(groups, most)
     size = sum(sizes)
@@ -264,7 +264,7 @@ def _compare(
         note = f"needs {2 * MIN_ROWS} real and {MIN_ROWS} synthetic rows of a class to be compared"
         return ClassDrift(label, *counts, 0, {}, note)
     drawn: dict[str, tuple[list[float], list[float]]] = {}
-    for number in range(draws):
+    for number in range(resamples):
         rng = np.random.default_rng([seed, number, *label.encode()])
         half, other_half, made = (part for part in _draw(samples, groups, sizes, rng))
         for name, values in _measure(half, other_half, made, seed + number).items():

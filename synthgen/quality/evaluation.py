@@ -56,7 +56,7 @@ NEAR_ENOUGH = 0.001
 CONTROLS = {
     CLASS_WEIGHTS: "real rows only, each class weighing as much",
     OVERSAMPLING: "real rows only, drawn again until the classes have as many rows",
-    EDA: "",  # told by whoever made the copies
+    EDA: "",  # described by whoever made the copies
 }
 ProgressCallback = Callable[[str, int, int], None]
 
@@ -129,7 +129,7 @@ def evaluate_rows(
     seeds: int = SEEDS,
     ratios: Sequence[float] = RATIOS,
     seed: int = 0,
-    tell: ProgressCallback | None = None,
+    report: ProgressCallback | None = None,
 ) -> Evaluation:
     """Train with and without the synthetic rows and compare on the test rows.
 
@@ -139,10 +139,10 @@ def evaluate_rows(
         test: Real test rows.
         classifier: `embeddings`, `tfidf` or `module:function`.
         vectors: Encodes texts for `embeddings`.
-        seeds: Drawings; each trains every arm once.
+        seeds: Drawings; each trains every condition once.
         ratios: Of the sweep, in synthetic rows for each real row of a class; all rows are always swept too.
         seed: Changes every drawing.
-        tell: Told how many trainings are done.
+        report: Called with how many trainings are done.
 
     Raises:
         JobError: Fewer than two classes, or the classifier cannot be used.
@@ -158,8 +158,8 @@ def evaluate_rows(
         vectors.of(corpus.texts)  # on all threads, unlike the trainings
     with one_thread():
         opened = open_classifier(classifier, corpus.texts, corpus.codes, corpus.names, trained, vectors)
-    told = {**CONTROLS, EDA: copier.description}
-    evaluator = _Evaluator(corpus, opened, seeds, sorted(set(ratios)), seed, tell, told)
+    descriptions = {**CONTROLS, EDA: copier.description}
+    evaluator = _Evaluator(corpus, opened, seeds, sorted(set(ratios)), seed, report, descriptions)
     with one_thread():
         return evaluator.run(classifier, len(synthetic) - len(new))
 
@@ -188,7 +188,7 @@ def _copies(train: Sequence[Row], wanted: Mapping[str, int], seed: int, copier: 
 
 
 class _Evaluator:
-    """Trains every arm and draws the conclusions."""
+    """Trains every condition and draws the conclusions."""
 
     def __init__(
         self,
@@ -197,12 +197,12 @@ class _Evaluator:
         seeds: int,
         ratios: Sequence[float],
         seed: int,
-        tell: ProgressCallback | None,
-        told: Mapping[str, str],
+        report: ProgressCallback | None,
+        descriptions: Mapping[str, str],
     ) -> None:
-        self._told = told
+        self._descriptions = descriptions
         self._corpus, self._classifier, self._seeds, self._seed = corpus, classifier, seeds, seed
-        self._tell = tell or (lambda what, done, total: None)
+        self._report = report or (lambda what, done, total: None)
         self._counts = [Counter(corpus.codes[p].tolist()) for p in (corpus.real, corpus.synthetic, corpus.test)]
         self._ratios = _different([*ratios, ALL], self._counts[0], self._counts[1])
         self._truth = corpus.codes[corpus.test]
@@ -217,7 +217,9 @@ class _Evaluator:
         drawn = resampled_f1(self._truth, conditions, classes=len(self._corpus.names), seed=self._seed)
         baseline, augmented = self._mean(BASELINE), self._mean(_condition_name(ALL))
         difference = self._difference(drawn, _condition_name(ALL), BASELINE)
-        controls = {condition: self._control(drawn, condition) for condition in self._told if condition in self._read}
+        controls = {
+            condition: self._control(drawn, condition) for condition in self._descriptions if condition in self._read
+        }
         free = [
             controls[condition].augmented_over.low
             for condition in (CLASS_WEIGHTS, OVERSAMPLING)
@@ -244,13 +246,13 @@ class _Evaluator:
         for number in range(self._seeds):
             drawing = Drawing(self._corpus, 1000 * self._seed + number)
             for done, (condition, drawn) in enumerate(self._conditions(drawing)):
-                self._tell("training", number * conditions_of_a_seed + done, self._seeds * conditions_of_a_seed)
+                self._report("training", number * conditions_of_a_seed + done, self._seeds * conditions_of_a_seed)
                 found = self._predict(drawn, self._corpus.test, number)
                 scores = score(self._truth, found.codes, found.confidence, classes=len(self._corpus.names))
                 self._scores.setdefault(condition, []).append(scores)
                 self._read.setdefault(condition, []).append(found.codes)
                 self._rows.setdefault(condition, []).append(len(drawn.places))
-        self._tell("training", self._seeds * conditions_of_a_seed, self._seeds * conditions_of_a_seed)
+        self._report("training", self._seeds * conditions_of_a_seed, self._seeds * conditions_of_a_seed)
 
     def _conditions(self, drawing: Drawing) -> list[tuple[str, Condition]]:
         conditions = [(BASELINE, drawing.baseline())]
@@ -273,10 +275,10 @@ class _Evaluator:
         for number, held_out in enumerate(folds):
             drawing = Drawing(self._corpus, 1000 * self._seed + number, held_out=held_out)
             for done, ratio in enumerate([0.0, *self._ratios]):
-                self._tell("choosing a ratio on held-out training rows", number * (total // len(folds)) + done, total)
+                self._report("choosing a ratio on held-out training rows", number * (total // len(folds)) + done, total)
                 condition = drawing.mixed(ratio) if ratio else drawing.baseline()
                 read.setdefault(ratio, []).append(self._predict(condition, held_out, number).codes)
-        self._tell("choosing a ratio on held-out training rows", total, total)
+        self._report("choosing a ratio on held-out training rows", total, total)
         truth = self._corpus.codes[np.concatenate(folds)]
         classes = len(self._corpus.names)
         return {
@@ -306,7 +308,7 @@ class _Evaluator:
     def _control(self, drawn: Mapping[str, Floats], condition: str) -> ControlScores:
         difference = self._difference(drawn, condition, BASELINE)
         return ControlScores(
-            self._told[condition],
+            self._descriptions[condition],
             self._mean(condition),
             difference,
             self._difference(drawn, _condition_name(ALL), condition),

@@ -118,7 +118,7 @@ def _table(
 
 
 def write_records(records: Iterable[Record], path: Path, *, inputs: Sequence[Path]) -> int:
-    """Write rows to csv, tsv, jsonl or parquet, told by the ending; the file appears whole or not at all.
+    """Write rows to csv, tsv, jsonl or parquet, by the ending; the file appears whole or not at all.
 
     Args:
         records: The rows. Values that are no text or number become JSON in csv and tsv.

@@ -18,12 +18,12 @@ class TextVectors:
 
     Args:
         encoder: By name, as in a job file; loaded when the first text comes.
-        tell: Told what is done, how much of it, and of how much; None tells nobody.
+        report: Called with what is done, how much of it, and of how much; None reports nothing.
     """
 
-    def __init__(self, encoder: str, tell: ProgressCallback | None = None) -> None:
+    def __init__(self, encoder: str, report: ProgressCallback | None = None) -> None:
         self.name = encoder
-        self._tell = tell or (lambda what, done, total: None)
+        self._report = report or (lambda what, done, total: None)
         self._encoder: Encoder | None = None
         self._known: dict[str, npt.NDArray[np.float16]] = {}
 
@@ -35,15 +35,15 @@ class TextVectors:
         """
         missing = sorted({text for text in texts if text not in self._known}, key=lambda text: (len(text), text))
         if self._encoder is None:
-            self._tell(f"loading encoder {self.name}", 0, 1)
+            self._report(f"loading encoder {self.name}", 0, 1)
             self._encoder = open_encoder(self.name)
-            self._tell(f"loading encoder {self.name}", 1, 1)
+            self._report(f"loading encoder {self.name}", 1, 1)
         for start in range(0, len(missing), BATCH):
-            self._tell("encoding texts", start, len(missing))
+            self._report("encoding texts", start, len(missing))
             batch = missing[start : start + BATCH]
             self._known |= zip(batch, self._encoder.encode(batch).astype(np.float16), strict=True)
         if missing:
-            self._tell("encoding texts", len(missing), len(missing))
+            self._report("encoding texts", len(missing), len(missing))
         if not texts:
             return np.empty((0, self._encoder.dimensions), dtype=np.float32)
         return np.stack([self._known[text] for text in texts]).astype(np.float32)

@@ -1,4 +1,4 @@
-"""What an evaluation says, as values: scores of each arm, differences with their intervals, and a verdict in words."""
+"""An evaluation as values: scores of each condition, differences with their intervals, and a verdict in words."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MIN_TEST_ROWS = 10
 
 @dataclass(frozen=True, slots=True)
 class ConditionScores:
-    """One arm: the mean of its scores over the seeds.
+    """One condition: the mean of its scores over the seeds.
 
     Attributes:
         rows: Rows it trained on, mean over the seeds.
@@ -95,7 +95,7 @@ class RatioScores:
     Attributes:
         ratio: Synthetic rows for each real row of the same class, or None for all there are.
         synthetic_rows: How many that takes.
-        scores: Its arm's.
+        scores: Its condition's.
         difference: Of its macro-F1 from the baseline's, on the test rows.
         chosen_by: Macro-F1 on held-out *real training* rows, by which the ratio is recommended; None where that was
             not measured.
@@ -123,9 +123,9 @@ class ControlScores:
 
     Attributes:
         what: In words.
-        scores: The arm's.
+        scores: The condition's.
         difference: Of its macro-F1 from the baseline's.
-        augmented_over: Of the augmented arm's macro-F1 from its own.
+        augmented_over: Of the augmented condition's macro-F1 from its own.
     """
 
     what: str

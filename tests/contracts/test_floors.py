@@ -101,6 +101,15 @@ def test_engine_shelves_are_the_ones_the_design_shows() -> None:
     assert {name: set(re.findall(r"\w+", arrows)) for name, arrows in rows if name in SHELVES} == SHELVES
 
 
+@pytest.mark.parametrize("index", ["ngrams", "vectors"])
+def test_indexes_of_dedup_have_one_door(index: str) -> None:
+    """What is inside either is imported by itself alone; others take what its `__init__` exports."""
+    door = f"synthgen.dedup.{index}"
+    inside = PACKAGE / "dedup" / index
+    past = {(path.name, module) for path in SOURCES for _, module in imports_of(path) if module.startswith(f"{door}.")}
+    assert past == {(path, module) for path, module in past if (inside / path).exists()}
+
+
 def is_pure(path: Path) -> bool:
     return room_of(path) in PURE or str(path.relative_to(PACKAGE)) in PURE_FILES
 

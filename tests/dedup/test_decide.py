@@ -1,4 +1,4 @@
-"""Two promises, checked against brute force: no kept pair too near by any stage, a witness for every removed row."""
+"""Two promises, checked against brute force: no kept pair too near by any stage, a duplicate_of for every removed row."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from synthgen.dedup import Comparison, Deduplicator, PoolRows
 from synthgen.dedup.pool import BORDERLINE, Pool
-from synthgen.dedup.vectors.index import cosine
+from synthgen.dedup.vectors import cosine
 from synthgen.job import DuplicateCheck, LeakageCheck
 from synthgen.records import Candidate, Reason, Row
 from synthgen.text import char_ngrams, jaccard, normalise
@@ -28,7 +28,7 @@ def candidate(name: str, text: str, label: str = "a", seeds: tuple[str, ...] = (
 
 def judge(dedup: Deduplicator, row: Candidate, vector: npt.NDArray[np.float16] | None = None) -> Comparison:
     """All steps, and accepted where none objects."""
-    verdict = dedup.judge_texts(row)
+    verdict = dedup.judge_texts_each([row])[0]
     contrast, nearest = verdict.contrast, None
     for step in (dedup.judge_vectors, dedup.judge_accepted):
         if verdict.rejection is None:
@@ -69,7 +69,7 @@ def vectors_of(seed: int, count: int) -> Vectors:
     has_vectors=st.booleans(),
 )
 @settings(deadline=None, max_examples=200)
-def test_deduplicator_keeps_no_near_pair_and_names_every_witness(
+def test_deduplicator_keeps_no_near_pair_and_names_every_duplicate_of(
     seed: int, threshold: float, lexical: float | None, sizes: tuple[int, int, int], has_vectors: bool
 ) -> None:
     """No kept row is at or above a threshold with another, a real or a test row; every removed one names its own."""
@@ -104,7 +104,7 @@ def test_deduplicator_keeps_no_near_pair_and_names_every_witness(
     kept = names[:test]
     for name in names[test:]:
         text, vector = by_name[name]
-        rejection, nearest, _ = judge(dedup, candidate(name, text), vector if has_vectors else None)
+        rejection, nearest, *_ = judge(dedup, candidate(name, text), vector if has_vectors else None)
         if rejection is None:
             assert not any(is_near(name, other) for other in kept)
             kept.append(name)
@@ -114,11 +114,18 @@ def test_deduplicator_keeps_no_near_pair_and_names_every_witness(
             assert (nearest.similarity if nearest else None) == (round(best, 4) if has_nearest else None)
         else:
             evidence = rejection.evidence
-            witness, stage = evidence["id"], evidence["stage"]
-            assert witness in kept
-            assert evidence["similarity"] == similarity(name, witness, stage) >= evidence["threshold"] == stages[stage]
-            assert evidence["text"] == by_name[witness][0]
-            assert (rejection.reason is Reason.LEAKAGE) == witness.startswith("test") == (evidence["pool"] == "test")
+            duplicate_of, stage = evidence["id"], evidence["stage"]
+            assert duplicate_of in kept
+            assert (
+                evidence["similarity"]
+                == similarity(name, duplicate_of, stage)
+                >= evidence["threshold"]
+                == stages[stage]
+            )
+            assert evidence["text"] == by_name[duplicate_of][0]
+            assert (
+                (rejection.reason is Reason.LEAKAGE) == duplicate_of.startswith("test") == (evidence["pool"] == "test")
+            )
     assert not any(is_near(a, b) for a, b in combinations(kept[test:], 2))
 
 
@@ -134,7 +141,7 @@ def test_judging_real_rows_does_not_depend_on_accepted_rows(seed: int, count: in
     rows = [(candidate(f"r{i}", f"text {i}"), vectors[i + 4]) for i in range(count)]
     for row, vector in rows:
         judge(used, row, vector)
-    assert [used.judge_texts(row) for row, _ in rows] == [fresh.judge_texts(row) for row, _ in rows]
+    assert used.judge_texts_each([row for row, _ in rows]) == [fresh.judge_texts_each([row])[0] for row, _ in rows]
     assert [used.judge_vectors(*row) for row in rows] == [fresh.judge_vectors(*row) for row in rows]
 
 
@@ -177,7 +184,7 @@ def test_parts_of_earlier_rows_may_come_at_different_times() -> None:
 
 
 def test_deduplicator_exact_ignores_case_punctuation_and_spacing() -> None:
-    """A copy in other clothes is a copy, with the first row as its witness."""
+    """A copy in other clothes is a copy, with the first row as its duplicate_of."""
     dedup = exact_only()
     assert judge(dedup, candidate("r1", "Where is my card?")) == Comparison()
     rejection = judge(dedup, candidate("r2", " where is  my CARD")).rejection
@@ -232,7 +239,7 @@ def test_deduplicator_leakage_comes_before_a_repeat_of_the_same_stage(text: str)
     dedup = lexical_only()
     dedup.add_real([Row("train:1", "Where is my card?", "a")], None)
     dedup.add_test([Row("test:7", "Where is my card", "b")], None)
-    rejection = dedup.judge_texts(candidate("r1", text)).rejection
+    rejection = dedup.judge_texts_each([candidate("r1", text)])[0].rejection
     assert rejection is not None
     assert rejection.reason is Reason.LEAKAGE
     assert rejection.evidence["id"] == "test:7"
@@ -244,7 +251,7 @@ def test_deduplicator_tells_the_seeds_of_the_prompt_apart() -> None:
     dedup.add_real([Row("train:1", "Where is my card?", "a"), Row("train:2", "My card is late", "a")], None)
     pools = []
     for text in ("where is my card", "my card is late"):
-        rejection = dedup.judge_texts(candidate("r1", text, seeds=("train:2",))).rejection
+        rejection = dedup.judge_texts_each([candidate("r1", text, seeds=("train:2",))])[0].rejection
         assert rejection is not None
         pools.append(rejection.evidence["pool"])
     assert pools == ["train", "seeds"]
@@ -323,11 +330,11 @@ def test_deduplicator_refuses_a_row_without_a_vector_where_vectors_count() -> No
     is_in_order=st.booleans(),
 )
 @settings(deadline=None)
-def test_foresight_decides_nothing(
+def test_looking_ahead_decides_nothing(
     seed: int, bursts: list[int], contrast: str | None, lexical: float | None, has_vectors: bool, is_in_order: bool
 ) -> None:
-    """Bursts that are searched for at once are judged as one by one, to the witness: also those that then come in another
-    order, that are only foreseen in part, or that something else is accepted between."""
+    """Bursts that are searched for at once are judged as one by one, to the duplicate_of: also those that then come in another
+    order, that are only looked for in part, or that something else is accepted between."""
     rng = np.random.default_rng(seed)
     check = DuplicateCheck(
         check="duplicate", near=has_vectors, threshold=0.9, lexical=lexical, contrast="keep" if contrast else None

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthgen.dedup import normalised
-from synthgen.dedup.normalised import normalise_all
+from synthgen.dedup import exact
+from synthgen.dedup.exact import normalise_all
 from synthgen.text import normalise
 
 ODD = "ab1 .,:-!?'`_\t\n\x1f\x85\u200b\u2019\u2013£éßΣς\u0301½०\ud800\N{GRINNING FACE}\0"
@@ -20,7 +20,7 @@ ASCII = "".join(map(chr, range(1, 128)))
 def test_forms_of_all_are_those_of_each(texts: list[str], at_once: int) -> None:
     """Whatever stands beside a text, and where the texts hold the very character that parts them."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(normalised, "_TEXTS_AT_ONCE", at_once)
+        patch.setattr(exact, "_TEXTS_AT_ONCE", at_once)
         assert normalise_all(texts) == [normalise(text) for text in texts]
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthgen.dedup.ngrams.grams import GramOrder
+from synthgen.dedup.ngrams import GramOrder
 from synthgen.dedup.pool import Match, Pool, PoolRow, PoolRows, Stages
 from synthgen.text import normalise
 
@@ -20,7 +20,7 @@ def pool() -> Pool:
 
 @given(ROWS, ROWS)
 def test_rows_come_back_as_they_were(one_by_one: list[PoolRow], at_once: list[PoolRow]) -> None:
-    """Any characters, any classes, added alone or together: the same rows, and the first of a form is its witness."""
+    """Any characters, any classes, added alone or together: the same rows, and the first of a form is the one found."""
     found, rows = pool(), [*one_by_one, *at_once]
     for row in one_by_one:
         found.add(row, normalise(row.text), None)
@@ -33,7 +33,7 @@ def test_rows_come_back_as_they_were(one_by_one: list[PoolRow], at_once: list[Po
     ]
 
 
-def test_pool_that_compares_letters_needs_their_order() -> None:
+def test_pool_that_compares_ngrams_needs_their_order() -> None:
     """It says so when it is made, not at the first row."""
     with pytest.raises(ValueError, match="order"):
         Pool("accepted", Stages(0.7, None), None, None)
@@ -48,10 +48,10 @@ def test_vectors_that_are_too_few_are_noticed() -> None:
         found.settle()
 
 
-def test_letters_that_are_too_few_are_noticed() -> None:
-    """The same of letters."""
+def test_ngrams_that_are_too_few_are_noticed() -> None:
+    """The same of character n-grams."""
     found = Pool("accepted", Stages(0.7, None), None, GramOrder([]))
     found.load_texts(PoolRows(["r1", "r2"], ["a", "a"], ["one", "two"]), ["one", "two"])
     found.load_ngrams(found.profiles(["one"]))
-    with pytest.raises(ValueError, match="2 rows and letters of 1"):
+    with pytest.raises(ValueError, match="2 rows and character n-grams of 1"):
         found.settle()

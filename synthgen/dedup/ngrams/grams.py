@@ -90,12 +90,7 @@ class GramOrder:
     def profiles(self, normalised: Sequence[str]) -> Profiles:
         """The grams of texts in normal form. Numbers those that are new."""
         parts = [self._profiles(part) for part in _parts(normalised)]
-        if len(parts) == 1:
-            return parts[0]
-        sizes = np.concatenate([np.empty(0, dtype=np.int64), *(part.sizes for part in parts)])
-        grams = np.concatenate([np.empty(0, dtype=np.int32), *(part.grams for part in parts)])
-        none = np.empty((0, SKETCH_WORDS), dtype=np.uint64)
-        return Profiles(grams, _starts(sizes), np.concatenate([none, *(part.sketches for part in parts)]))
+        return joined(parts)
 
     def _profiles(self, normalised: Sequence[str]) -> Profiles:
         signs, lengths, begins = _signs(normalised)
@@ -125,6 +120,16 @@ class GramOrder:
         if number == self._next:
             self._next -= 1
         return number
+
+
+def joined(parts: Sequence[Profiles]) -> Profiles:
+    """The texts of all parts, one after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    sizes = np.concatenate([np.empty(0, dtype=np.int64), *(part.sizes for part in parts)])
+    grams = np.concatenate([np.empty(0, dtype=np.int32), *(part.grams for part in parts)])
+    none = np.empty((0, SKETCH_WORDS), dtype=np.uint64)
+    return Profiles(grams, _starts(sizes), np.concatenate([none, *(part.sketches for part in parts)]))
 
 
 def gram_bits(grams: Numbers) -> tuple[Words, Words]:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from synthgen.dedup.column import Column
+from synthgen.dedup.ngrams.column import Column
 from synthgen.dedup.ngrams.grams import SKETCH_WORDS, GramOrder, Integers, Profiles, Words, projected, spans
 from synthgen.dedup.ngrams.postings import Lists, Pairs, Places, probes_of, some_probes
 from synthgen.dedup.ngrams.prefixes import Plans, Prefixes, prefixes

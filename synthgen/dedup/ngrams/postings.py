@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from synthgen.dedup.column import Column, own_zeros
+from synthgen.dedup.ngrams.column import Column, own_zeros
 from synthgen.dedup.ngrams.grams import Integers, Words, spans
 from synthgen.dedup.ngrams.prefixes import Prefixes, as_debts, as_limits
 

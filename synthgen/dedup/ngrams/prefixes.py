@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from synthgen.dedup.column import Column
+from synthgen.dedup.ngrams.column import Column
 from synthgen.dedup.ngrams.grams import Integers, Numbers, Profiles, Words, gram_bits, projected_in_two, spans
 
 # A budget of bits in one byte: this much stands for 0. Whatever does not fit counts as enough, never as too little.

@@ -18,8 +18,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from synthgen.dedup import Deduplicator, PoolRows
-from synthgen.dedup.ngrams.grams import Profiles
+from synthgen.dedup import Deduplicator, PoolRows, Profiles
 from synthgen.engine.judging.deduplicators import Deduplicators
 from synthgen.errors import JournalError
 from synthgen.journal import AcceptedPage, AcceptedVectors, Journal

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from synthgen.dedup.column import Column, own_zeros
+from synthgen.dedup.ngrams.column import Column, own_zeros
 
 
 @pytest.mark.parametrize("width", [None, 3])
