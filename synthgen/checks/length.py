@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
-from synthgen.job import LengthCheck
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from synthgen.checks.protocol import Setting
+from synthgen.job.checks import TextCheck
 from synthgen.records import Candidate, Reason, Rejection
+
+
+class LengthCheck(TextCheck):
+    """Characters and words of the text."""
+
+    check: Literal["length"]
+    min_chars: Annotated[int, Field(ge=0)] | None = None
+    max_chars: Annotated[int, Field(ge=1)] | None = None
+    min_words: Annotated[int, Field(ge=0)] | None = None
+    max_words: Annotated[int, Field(ge=1)] | None = None
+
+    def build(self, setting: Setting) -> Length:
+        return Length(self)
 
 
 class Length:
     """The text is neither too short nor too long; bounds are inclusive."""
 
     name = "length"
+    cost = 10
 
     def __init__(self, config: LengthCheck) -> None:
         self._config = config

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from synthgen.checks.length import Length
-from synthgen.job import LengthCheck
+from synthgen.checks.length import Length, LengthCheck
 from synthgen.records import Reason
 from tests.checks.conftest import MakeRow
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from statistics import fmean
 from typing import Any, NamedTuple
 
@@ -15,7 +16,8 @@ import numpy.typing as npt
 from pydantic import BaseModel
 
 from synthgen.checks import Check, LabelJudge, build_checks, measure_row, measuring, rewrite_row, rewriting
-from synthgen.checks.protocol import MeasuringCheck
+from synthgen.checks.protocol import MeasuringCheck, RewritingCheck
+from synthgen.data.models import load_check
 from synthgen.dedup import Comparison
 from synthgen.encoders import Encoder
 from synthgen.engine.judging.deduplicators import Deduplicators
@@ -101,7 +103,7 @@ class RowJudge:
     answer_field: str
     text_field: str
     checks: Sequence[Check]
-    rewriting: Sequence[Check]
+    rewriting: Sequence[RewritingCheck]
     measuring: Sequence[MeasuringCheck]
     least: Mapping[str, float] = field(default_factory=dict)
 
@@ -212,7 +214,8 @@ def row_judge(prepared: PreparedJob) -> RowJudge:
     Raises:
         JobError: A check's setting means nothing.
     """
-    checks = build_checks(prepared.checks, language=prepared.job.language, real=prepared.train.rows)
+    load = partial(load_check, base=prepared.base)
+    checks = build_checks(prepared.checks, language=prepared.job.language, real=prepared.train.rows, load=load)
     return RowJudge(
         prepared.stage.kind,
         prepared.item,
