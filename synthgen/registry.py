@@ -1,73 +1,92 @@
-"""Names to the code behind them: a table of our own, and what installed packages bring by an entry point.
+"""Names that stand for code: the built-in ones of a seam, and those that installed packages add as entry points.
 
-Nothing is imported before it is asked for; what cannot be had is told in words.
+Owns finding and importing, and every sentence about what goes wrong there. Knows no seam: who calls says what the code
+must look like.
 """
 
 from __future__ import annotations
 
 import difflib
+import functools
 import importlib
+import sys
 from collections.abc import Mapping
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from synthgen.errors import JobError
 
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
 
 class Registry:
-    """The things of one kind, by name.
+    """The members of one seam. Nothing is imported before it is loaded.
 
     Args:
-        group: Entry-point group in which installed packages bring further ones.
-        builtins: Our own: name to `module:object`.
+        group: Entry-point group in which other packages add members, for example `synthgen.providers`.
+        builtins: `module:Name` of each built-in member by its name.
     """
 
     def __init__(self, group: str, builtins: Mapping[str, str]) -> None:
         self.group, self.builtins = group, builtins
 
-    def names(self) -> tuple[str, ...]:
-        """Our own in the order of the table, then the others by name."""
-        return tuple(dict.fromkeys((*self.builtins, *sorted(point.name for point in self._outside()))))
+    def names(self) -> list[str]:
+        """Every name that can be loaded, built-in ones first."""
+        return [*self.builtins, *sorted({point.name for point in self._outside()} - set(self.builtins))]
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a name; for a built-in one the installed packages are not looked at."""
+        return name in self.builtins or any(point.name == name for point in self._outside())
+
+    def unknown(self, name: str) -> str:
+        """What to say of a name that is not there: the nearest names, and all."""
+        names = self.names()
+        near = difflib.get_close_matches(name, names, n=2, cutoff=0.5)
+        guess = f"; did you mean {' or '.join(repr(other) for other in near)}?" if near else ""
+        return f"'{name}' is not known{guess} (known here: {', '.join(names)})"
 
     def load(self, name: str, *, where: str) -> Any:
-        """The object of that name.
+        """Import what a name stands for.
 
         Args:
-            name: As a job file writes it.
-            where: What to blame: a file and its key, or a flag.
+            name: A built-in name or one that an installed package adds.
+            where: Key of the job file that holds the name, for the messages.
 
         Raises:
-            JobError: No such name, two packages that bring it, or an import that fails.
+            JobError: No such name; two packages add it; its package cannot be imported or does not hold it.
         """
         found = [point for point in self._outside() if point.name == name]
-        if name in self.builtins:
-            if found:
-                raise JobError(
-                    f"{where}: '{name}' is synthgen's own, and {_origin(found[0])} brings another",
-                    hint="remove that package, or let it choose another name",
-                )
+        owners = ["synthgen"] * (name in self.builtins) + [_owner(point) for point in found]
+        if not owners:
+            raise JobError(f"{where}: {self.unknown(name)}", hint=f"install the package that adds it ({self.group})")
+        if len(owners) > 1:
+            raise JobError(
+                f"{where}: '{name}' is added by {' and by '.join(owners)} (entry points {self.group})",
+                hint="uninstall one of them, or ask its author for another name",
+            )
+        if not found:
             module, _, attribute = self.builtins[name].partition(":")
             return getattr(importlib.import_module(module), attribute)
-        if not found:
-            near = difflib.get_close_matches(name, self.names(), n=1, cutoff=0.5)
-            guess = f"; did you mean '{near[0]}'?" if near else ""
-            raise JobError(f"{where}: unknown '{name}'{guess} (there are: {', '.join(self.names())})")
-        if len(found) > 1:
-            raise JobError(
-                f"{where}: two packages bring '{name}': {_origin(found[0])} and {_origin(found[1])}",
-                hint="remove one of them",
-            )
         try:
             return found[0].load()
-        except Exception as error:  # importing runs a stranger's code: whatever it raises is theirs to read
+        except Exception as error:  # another package's code: anything may go wrong in it
+            said = " ".join(f"{type(error).__name__}: {error}".split())
             raise JobError(
-                f"{where}: '{name}' of {_origin(found[0])} cannot be imported: {type(error).__name__}: {error}",
-                hint="mend or remove that package",
+                f"{where}: '{name}' ({found[0].value} of {owners[0]}) cannot be imported: {said}",
+                hint=f"mend or uninstall {owners[0]}",
             ) from None
 
-    def _outside(self) -> list[EntryPoint]:
-        return list(entry_points(group=self.group))
+    def _outside(self) -> tuple[EntryPoint, ...]:
+        return _entry_points(self.group, tuple(sys.path))
 
 
-def _origin(point: EntryPoint) -> str:
-    return f"{point.dist.name} ({point.value})" if point.dist is not None else point.value
+@functools.lru_cache(maxsize=32)
+def _entry_points(group: str, _path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+    """Entry points of a group; reading all packages' takes some 10 ms, so once for each state of `sys.path`."""
+    from importlib.metadata import entry_points
+
+    return tuple(entry_points(group=group))
+
+
+def _owner(point: EntryPoint) -> str:
+    return f"package {point.dist.name}" if point.dist is not None else f"'{point.value}'"

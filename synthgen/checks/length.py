@@ -8,11 +8,12 @@ from pydantic import Field
 
 from synthgen.checks.protocol import Setting
 from synthgen.job.checks import TextCheck
+from synthgen.measure.words import count_words
 from synthgen.records import Candidate, Reason, Rejection
 
 
 class LengthCheck(TextCheck):
-    """Characters and words of the text."""
+    """Characters and words of the text; of scripts without blanks (Chinese, Japanese, Thai) each character is a word."""
 
     check: Literal["length"]
     min_chars: Annotated[int, Field(ge=0)] | None = None
@@ -35,7 +36,9 @@ class Length:
 
     def judge(self, candidate: Candidate) -> Rejection | None:
         config = self._config
-        chars, words = len(candidate.text), len(candidate.text.split())
+        chars, words = len(candidate.text), 0
+        if config.min_words is not None or config.max_words is not None:
+            words = count_words(candidate.text)
         measured = (
             ("chars", chars, config.min_chars, config.max_chars),
             ("words", words, config.min_words, config.max_words),

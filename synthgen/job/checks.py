@@ -115,7 +115,7 @@ def check_kind(name: str) -> type[CheckBlock]:
         JobError: No such check, or what a package brings is none.
     """
     known = FUNCTION if ":" in name else name
-    if known not in CHECKS.names():
+    if not CHECKS.has(known):
         near = difflib.get_close_matches(name, CHECKS.names(), n=1, cutoff=0.5)
         guess = f"; did you mean '{near[0]}'?" if near else ""
         raise JobError(f"no check is called '{name}'{guess} (there are: {', '.join(CHECKS.names())})")

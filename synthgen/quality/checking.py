@@ -35,7 +35,7 @@ def parse_check(text: str) -> CheckConfig:
         JobError: No such check, or a setting it does not have.
     """
     name, _, settings = text.partition(":")
-    if name not in CHECKS.names() and (of_user := _FUNCTION.fullmatch(text)):
+    if not CHECKS.has(name) and (of_user := _FUNCTION.fullmatch(text)):
         name, settings = of_user[1], of_user[2] or ""
     values: dict[str, Any] = {"check": name}
     for setting in filter(None, settings.split(",")):
@@ -47,7 +47,7 @@ def parse_check(text: str) -> CheckConfig:
 
 
 def _value(name: str, key: str, text: str) -> Any:
-    is_known = name in CHECKS.names() or ":" in name
+    is_known = CHECKS.has(name) or ":" in name
     field = check_kind(name).model_fields.get(key) if is_known else None
     annotation = field.annotation if field is not None else None
     if get_origin(annotation) is list:
