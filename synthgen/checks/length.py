@@ -13,7 +13,7 @@ from synthgen.records import Candidate, Reason, Rejection
 
 
 class LengthCheck(TextCheck):
-    """Characters and words of the text; of scripts without blanks (Chinese, Japanese, Thai) each character is a word."""
+    """Characters and words; in scripts without blanks (Chinese, Japanese, Thai) each character counts as a word."""
 
     check: Literal["length"]
     min_chars: Annotated[int, Field(ge=0)] | None = None

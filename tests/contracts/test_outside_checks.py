@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.scenarios.scene import simulator, write_job
+
 ROOT = Path(__file__).parents[2]
 SOURCES = Path(__file__).parent / "outside_checks"
 ROWS = "text,label\nWhere is my card?,a\nwhere is it,a\nI lost my card!,b\n"
@@ -62,7 +64,7 @@ def test_outside_check_and_encoder_work_on_the_command_line(site: Path, table: P
     [
         (["--check", "broken_check"], "No module named 'outside_checks.nothing_here'"),
         (["--check", "wrong_check"], "is no check"),
-        (["--check", "length:min_chars=3"], "'length' is added by synthgen and by package outside-checks"),
+        (["--check", "change:level=low"], "'change' is added by synthgen and by package outside-checks"),
         (["--check", "duplicate", "--encoder", "broken_encoder"], "No module named 'outside_checks.nothing_here'"),
         (["--check", "duplicate", "--encoder", "wrong_encoder"], "it has no identity"),
         (["--check", "duplicate", "--encoder", "hashing"], "'hashing' is added by synthgen and by package"),
@@ -120,3 +122,19 @@ def test_the_page_shows_these_sources() -> None:
     for name, block in blocks:
         assert block == (SOURCES / name).read_text()
         assert block.count("\n") < 40
+
+
+def test_outside_code_takes_part_in_a_run(site: Path, tmp_path: Path) -> None:
+    """A job file names a function, a package's check and its encoder; the export is in the package's format."""
+    (tmp_path / "own.py").write_text("def short(text, fields):\n    return 'long' if len(text) > 4000 else None\n")
+    checks = [{"check": "own:short"}, {"check": "ending", "any_of": ["", "."]}, {"check": "duplicate", "near": False}]
+    with simulator() as server:
+        job = write_job(tmp_path, server.base_url, checks=checks, encoder="vowels", targets={"late": 4, "lost": 3})
+        code, _, err = synthgen(site, tmp_path, "run", str(job), "--out", "run", "--quiet")
+        assert code == 0, err
+    code, _, err = synthgen(site, tmp_path, "verify", "run")
+    assert "Traceback" not in err
+    code, _, err = synthgen(site, tmp_path, "export", "run", "--format", "tsv", "--output", "rows.tsv", "--no-drift")
+    assert code == 0, err
+    assert len((tmp_path / "rows.tsv").read_text().splitlines()) == 7
+    assert "with a tab between" in (tmp_path / "rows.tsv.README.md").read_text()
