@@ -297,6 +297,7 @@ class Reason(StrEnum):
     LABEL = "label"  # a classifier trained on the real rows reads another class
     UNCHANGED = "unchanged"  # the row it was made from, again
     CHANGE = "change"  # nearer to the row it was made from, or further from it, than was asked for
+    CHECK = "check"  # a check from outside: a function of the user's, or one that a package brings
     JUDGED = "judged"  # a judge stage scored it below what it must have
     BROKEN = "broken"  # something in it made the parser, a check or the encoder fail
     SURPLUS = "surplus"  # good, but its class was already full

@@ -1,43 +1,21 @@
 """Judges of one row. Each says why, with evidence; none looks at any other row.
 
-`build_checks` makes the list a job asks for, cheapest first. Duplicates and leakage are `dedup`'s, labels `label`'s.
+`build_checks` makes the list a job asks for, cheapest first. The table of names is `job.checks`; duplicates and leakage
+are judged by `dedup`, labels by `checks.label`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from synthgen.checks.change import Change, Unchanged, judge_similarity, needs_vectors
-from synthgen.checks.chatter import Chatter
+from synthgen.checks.change import judge_similarity, needs_vectors
 from synthgen.checks.label import LabelJudge
 from synthgen.checks.language import Language
-from synthgen.checks.length import Length
-from synthgen.checks.memorised import Memorised
 from synthgen.checks.of_field import OfField
-from synthgen.checks.pattern import Pattern
-from synthgen.checks.pii import Pii
-from synthgen.checks.placeholder import Placeholder
-from synthgen.checks.protocol import Check, MeasuringCheck
-from synthgen.checks.refusal import Refusal
-from synthgen.checks.repetitive import Repetitive
-from synthgen.checks.seeds import CopiedSeed
-from synthgen.job import (
-    ChangeCheck,
-    ChatterCheck,
-    CheckConfig,
-    CopiedSeedCheck,
-    LanguageCheck,
-    LengthCheck,
-    MemorisedCheck,
-    PatternCheck,
-    PiiCheck,
-    PlaceholderCheck,
-    RefusalCheck,
-    RepetitiveCheck,
-    UnchangedCheck,
-)
-from synthgen.job.model import TextCheck
+from synthgen.checks.protocol import Check, MeasuringCheck, RewritingCheck, RowCheckConfig, Setting
+from synthgen.errors import JobError
+from synthgen.job.checks import CheckConfig, TextCheck
 from synthgen.records import Candidate, Row
 
 __all__ = [
@@ -52,35 +30,34 @@ __all__ = [
     "rewriting",
 ]
 
-_ORDER = (
-    "length",
-    "unchanged",
-    "pattern",
-    "placeholder",
-    "refusal",
-    "chatter",
-    "repetitive",
-    "change",
-    "copied_seed",
-    "memorised",
-    "language",
-    "pii",
-)
+
+def _load_nothing(reference: str, blame: str) -> Any:
+    raise JobError(f"{blame}: '{reference}' cannot be imported here")
 
 
-def build_checks(configs: Sequence[CheckConfig], *, language: str | None, real: Sequence[Row] = ()) -> list[Check]:
+def build_checks(
+    configs: Sequence[CheckConfig],
+    *,
+    language: str | None,
+    real: Sequence[Row] = (),
+    load: Callable[[str, str], Any] = _load_nothing,
+) -> list[Check]:
     """The row checks of a job, cheapest first.
 
     Args:
         configs: The job's checks; those that look at other rows are left to their own rooms.
         language: The job's language, checked even where no check says so.
         real: The real training rows.
+        load: Imports the user's `module:name`, blaming the key given second.
+
+    Raises:
+        JobError: A check's setting means nothing, or what it names cannot be used.
     """
-    built = [(config, check) for config in configs if (check := _build(config, language, real)) is not None]
-    checks = [OfField(check, field) if (field := _field(config)) else check for config, check in built]
+    setting = Setting(language, real, load)
+    checks = [check for config in configs if (check := _build(config, setting)) is not None]
     if language is not None and not any(check.name == "language" for check in checks):
         checks.append(Language([language]))
-    return sorted(checks, key=lambda check: _ORDER.index(check.name))
+    return sorted(checks, key=lambda check: check.cost)
 
 
 def measuring(checks: Sequence[Check]) -> tuple[MeasuringCheck, ...]:
@@ -88,9 +65,9 @@ def measuring(checks: Sequence[Check]) -> tuple[MeasuringCheck, ...]:
     return tuple(check for check in checks if isinstance(check, MeasuringCheck))
 
 
-def rewriting(checks: Sequence[Check]) -> tuple[Check, ...]:
+def rewriting(checks: Sequence[Check]) -> tuple[RewritingCheck, ...]:
     """Those of some checks that may change a row."""
-    return tuple(check for check in checks if isinstance(check, Pii))
+    return tuple(check for check in checks if isinstance(check, RewritingCheck))
 
 
 def measure_row(checks: Sequence[MeasuringCheck], candidate: Candidate) -> Mapping[str, Any]:
@@ -101,46 +78,20 @@ def measure_row(checks: Sequence[MeasuringCheck], candidate: Candidate) -> Mappi
     return found
 
 
-def rewrite_row(checks: Sequence[Check], candidate: Candidate) -> tuple[Candidate, Mapping[str, Any]]:
+def rewrite_row(checks: Sequence[RewritingCheck], candidate: Candidate) -> tuple[Candidate, Mapping[str, Any]]:
     """The row as it is to be judged and kept, and what was changed about it: personal data that is to be redacted."""
     found: dict[str, Any] = {}
     for check in checks:
-        if isinstance(check, Pii):
-            candidate, changed = check.rewrite(candidate)
-            found.update(changed)
+        candidate, changed = check.rewrite(candidate)
+        found.update(changed)
     return candidate, found
 
 
-def _field(config: CheckConfig) -> str | None:
-    return config.field if isinstance(config, TextCheck) and not isinstance(config, PiiCheck) else None
-
-
-def _build(config: CheckConfig, language: str | None, real: Sequence[Row]) -> Check | None:
-    match config:
-        case LengthCheck():
-            return Length(config)
-        case PatternCheck():
-            return Pattern(config)
-        case PlaceholderCheck():
-            return Placeholder(config.allow)
-        case RefusalCheck():
-            return Refusal()
-        case ChatterCheck():
-            return Chatter()
-        case UnchangedCheck():
-            return Unchanged()
-        case ChangeCheck():
-            return Change(config)
-        case RepetitiveCheck():
-            return Repetitive(config.max_repeat_ratio)
-        case CopiedSeedCheck():
-            return CopiedSeed(config.max_overlap_ratio)
-        case MemorisedCheck():
-            return Memorised(config.max_words, real)
-        case PiiCheck():
-            return Pii(config, language)
-        case LanguageCheck():
-            languages = config.languages or ([language] if language else [])
-            return Language(languages) if languages else None
-        case _:
-            return None
+def _build(config: CheckConfig, setting: Setting) -> Check | None:
+    field = config.field if isinstance(config, TextCheck) else None
+    if not isinstance(config, RowCheckConfig):
+        return None
+    check = config.build(setting)
+    if check is not None and not (callable(getattr(check, "judge", None)) and isinstance(check.cost, int)):
+        raise JobError(f"check '{config.check}': what its `build` makes has no `judge` or no `cost`")
+    return OfField(check, field) if check is not None and field else check

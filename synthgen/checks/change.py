@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
-from synthgen.job import ChangeCheck
+from synthgen.checks.protocol import Setting
+from synthgen.job.checks import CheckBlock
 from synthgen.measure.edits import edit_ratio
 from synthgen.records import Candidate, Reason, Rejection
 from synthgen.text import char_ngrams, jaccard, normalise
@@ -40,6 +43,44 @@ class Band:
     max_similarity: float | None = None
 
 
+class ChangeCheck(CheckBlock):
+    """How far a row made from another one is from it. `level` names a band; bounds beside it replace the band's.
+
+    Attributes:
+        level: `low`, `moderate` or `high`: as little or as much as a paraphrase of that strength changes.
+        min_edit_ratio, max_edit_ratio: Word edits (Levenshtein) for each word of the longer text.
+        min_overlap_ratio, max_overlap_ratio: Jaccard overlap of character 3-grams.
+        min_similarity, max_similarity: Cosine of the two texts' embeddings.
+        near: Whether to look at embeddings at all.
+    """
+
+    check: Literal["change"]
+    level: Literal["low", "moderate", "high"] | None = None
+    min_edit_ratio: Annotated[float, Field(ge=0, le=1)] | None = None
+    max_edit_ratio: Annotated[float, Field(ge=0, le=1)] | None = None
+    min_overlap_ratio: Annotated[float, Field(ge=0, le=1)] | None = None
+    max_overlap_ratio: Annotated[float, Field(ge=0, le=1)] | None = None
+    min_similarity: Annotated[float, Field(ge=-1, le=1)] | None = None
+    max_similarity: Annotated[float, Field(ge=-1, le=1)] | None = None
+    near: bool = True
+
+    @model_validator(mode="after")
+    def _says_how_far(self) -> ChangeCheck:
+        bounds = [
+            (name, getattr(self, f"min_{name}"), getattr(self, f"max_{name}"))
+            for name in ("edit_ratio", "overlap_ratio", "similarity")
+        ]
+        if self.level is None and all(least is None and most is None for _, least, most in bounds):
+            raise PydanticCustomError("change", "write `level: low`, `moderate` or `high`, or bounds of your own")
+        for name, least, most in bounds:
+            if least is not None and most is not None and least > most:
+                raise PydanticCustomError("change", "min_{name} is above max_{name}: no row can pass", {"name": name})
+        return self
+
+    def build(self, setting: Setting) -> Change:
+        return Change(self)
+
+
 # A third and two thirds of the words, so that no row fits two levels: 0.34 and 0.67 are no ratio of fewer than fifty
 # words. Measured on banking77 and msbot_lu (bench/paraphrase.py, 2026-11-21): one typo, word or politeness lies below
 # the first cut in 95 of 100 texts; customers who say the same differently change a median of 0.62 to 0.71 of the words.
@@ -60,10 +101,20 @@ def band_of(config: ChangeCheck) -> Band:
     return Band(**{name: getattr(level, name) if value is None else value for name, value in own.items()})
 
 
+class UnchangedCheck(CheckBlock):
+    """A row made from another one is that one again: equal normal forms."""
+
+    check: Literal["unchanged"]
+
+    def build(self, setting: Setting) -> Unchanged:
+        return Unchanged()
+
+
 class Unchanged:
     """Rejects a row that is its source again: equal normal forms (case, quotes and punctuation do not count)."""
 
     name = "unchanged"
+    cost = 20
 
     def judge(self, candidate: Candidate) -> Rejection | None:
         if not candidate.source_text or normalise(candidate.text) != normalise(candidate.source_text):
@@ -76,6 +127,7 @@ class Change:
     n-grams."""
 
     name = "change"
+    cost = 80
 
     def __init__(self, config: ChangeCheck) -> None:
         self._band, self._level = band_of(config), config.level

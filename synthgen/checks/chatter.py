@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 from synthgen.checks.phrase import Phrases
+from synthgen.checks.protocol import Setting
+from synthgen.job.checks import TextCheck
 from synthgen.records import Candidate, Reason, Rejection
 from synthgen.text import straighten
 
@@ -92,10 +94,20 @@ _RULES = {
 }
 
 
+class ChatterCheck(TextCheck):
+    """ "Sure, here is ...": the assistant's own words instead of the data."""
+
+    check: Literal["chatter"]
+
+    def build(self, setting: Setting) -> Chatter:
+        return Chatter()
+
+
 class Chatter:
     """Rejects announcements, speaker labels, markdown, lists, courtesies, and an echo of the class's name."""
 
     name = "chatter"
+    cost = 60
 
     def __init__(self) -> None:
         self._phrases = Phrases(_RULES)

@@ -8,15 +8,18 @@ held-out real rows stands beside every verdict; what it cannot judge is said to 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field, field_validator
+from pydantic_core import PydanticCustomError
 
-from synthgen.job import LabelCheck
+from synthgen.job.checks import CheckBlock
 from synthgen.measure.classification import Codes, Floats
 from synthgen.measure.logistic import LogisticTrainer, balanced_weights, encode_labels
 from synthgen.measure.threads import one_thread
@@ -30,6 +33,31 @@ Reader = Callable[[str, Vector | None], Floats]
 """From a text and its vector to a probability for each class."""
 BatchReader = Callable[[Sequence[str]], npt.NDArray[Any]]
 """From texts to their probabilities, shape (n, classes): a model of the user's."""
+
+
+class LabelCheck(CheckBlock):
+    """A classifier trained on the real rows must not read another class than the one that was asked for.
+
+    Attributes:
+        min_probability: Least probability of the asked class. None rejects where another class is read at least as
+            surely as that class's own real rows are.
+        when_unsure: What becomes of a row that is read as another class but not surely, or whose class has too few real
+            rows (five) to judge: kept, rejected, or kept and put first in the spot check.
+        model: The user's own classifier: a saved scikit-learn model (`.joblib`, `.pkl`) that reads texts, or
+            `module:function`; None trains one.
+    """
+
+    check: Literal["label"]
+    min_probability: Annotated[float, Field(ge=0, le=1)] | None = None
+    when_unsure: Literal["keep", "reject", "review"] = "review"
+    model: str | None = None
+
+    @field_validator("model")
+    @classmethod
+    def _names_a_model(cls, value: str | None) -> str | None:
+        if value is not None and not value.endswith((".joblib", ".pkl")) and not re.fullmatch(r"[\w.]+:\w+", value):
+            raise PydanticCustomError("model", "write a .joblib or .pkl file, or `module:function`")
+        return value
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Annotated, Any, Literal
 
+from pydantic import Field
+
+from synthgen.checks.protocol import Setting
 from synthgen.errors import JobError
+from synthgen.job.checks import TextCheck
 from synthgen.records import Candidate, Reason, Rejection
 
 _MIN_CHARS = 12
@@ -30,6 +34,17 @@ USUAL = (
 )
 
 
+class LanguageCheck(TextCheck):
+    """The text is in one of these languages (ISO 639-1 codes). Empty takes the job's `language`."""
+
+    check: Literal["language"]
+    languages: list[Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]] = Field(default_factory=list)
+
+    def build(self, setting: Setting) -> Language | None:
+        languages = self.languages or ([setting.language] if setting.language else [])
+        return Language(languages) if languages else None
+
+
 class Language:
     """The languages asked for are not hopeless against the usual ones.
 
@@ -43,6 +58,7 @@ class Language:
     """
 
     name = "language"
+    cost = 110
 
     def __init__(self, languages: Sequence[str]) -> None:
         self._languages = tuple(languages)

@@ -2,21 +2,43 @@
 
 from __future__ import annotations
 
-from synthgen.job import LengthCheck
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from synthgen.checks.protocol import Setting
+from synthgen.job.checks import TextCheck
+from synthgen.measure.words import count_words
 from synthgen.records import Candidate, Reason, Rejection
+
+
+class LengthCheck(TextCheck):
+    """Characters and words; in scripts without blanks (Chinese, Japanese, Thai) each character counts as a word."""
+
+    check: Literal["length"]
+    min_chars: Annotated[int, Field(ge=0)] | None = None
+    max_chars: Annotated[int, Field(ge=1)] | None = None
+    min_words: Annotated[int, Field(ge=0)] | None = None
+    max_words: Annotated[int, Field(ge=1)] | None = None
+
+    def build(self, setting: Setting) -> Length:
+        return Length(self)
 
 
 class Length:
     """The text is neither too short nor too long; bounds are inclusive."""
 
     name = "length"
+    cost = 10
 
     def __init__(self, config: LengthCheck) -> None:
         self._config = config
 
     def judge(self, candidate: Candidate) -> Rejection | None:
         config = self._config
-        chars, words = len(candidate.text), len(candidate.text.split())
+        chars, words = len(candidate.text), 0
+        if config.min_words is not None or config.max_words is not None:
+            words = count_words(candidate.text)
         measured = (
             ("chars", chars, config.min_chars, config.max_chars),
             ("words", words, config.min_words, config.max_words),

@@ -3,9 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated, Literal
 
+from pydantic import Field
+
+from synthgen.checks.protocol import Setting
+from synthgen.job.checks import CheckBlock
 from synthgen.measure.overlap import SharedWords
 from synthgen.records import Candidate, Reason, Rejection, Row
+
+
+class MemorisedCheck(CheckBlock):
+    """A passage of a real training row, word for word.
+
+    Attributes:
+        max_words: Longest run of words that a row may share with any real row.
+    """
+
+    check: Literal["memorised"]
+    max_words: Annotated[int, Field(ge=1)] = 12
+
+    def build(self, setting: Setting) -> Memorised:
+        return Memorised(self.max_words, setting.real)
 
 
 class Memorised:
@@ -17,6 +36,7 @@ class Memorised:
     """
 
     name = "memorised"
+    cost = 100
 
     def __init__(self, max_words: int, real: Sequence[Row]) -> None:
         self._max_words, self._real = max_words, real

@@ -21,6 +21,10 @@ class OfField:
     def name(self) -> str:
         return self._check.name
 
+    @property
+    def cost(self) -> int:
+        return self._check.cost
+
     def judge(self, candidate: Candidate) -> Rejection | None:
         text = candidate.fields.get(self._field)
         if not isinstance(text, str):

@@ -5,15 +5,51 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from synthgen.checks.protocol import Setting
 from synthgen.identity import derive_seed
-from synthgen.job import PiiCheck
+from synthgen.job.checks import CheckBlock
+from synthgen.job.model import PiiSettings
 from synthgen.privacy import Finding, StandIns, is_set_aside, open_detector, replace_findings
 from synthgen.records import Candidate, Reason, Rejection
 
 _REMEMBERED_TEXTS = 64
 _VARIETY = 1000
+
+
+class PiiCheck(CheckBlock, PiiSettings):
+    """Personal data in a row, in any of its texts. Values set aside for examples (example.com, 555-01xx) are none.
+
+    Attributes:
+        field: The field whose text is looked at; None is all of them.
+        detector: As for `seeds`; here presidio is the default.
+        reject: Entities, by presidio's names, that turn a row down. Where none of the three lists is written: all that
+            `patterns` knows (with a model, names and places too).
+        redact: Entities that are replaced by surrogate values.
+        flag: Entities that put a row first in the spot check.
+    """
+
+    field: str | None = None
+    check: Literal["pii"]
+    detector: Literal["patterns", "presidio"] = "presidio"
+    reject: list[str] = Field(default_factory=list)
+    redact: list[str] = Field(default_factory=list)
+    flag: list[str] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _names_each_once(self) -> PiiCheck:
+        named = [*self.reject, *self.redact, *self.flag]
+        twice = next((entity for entity in named if named.count(entity) > 1), None)
+        if twice is not None:
+            raise PydanticCustomError("pii", "{entity} is named twice: reject, redact or flag it", {"entity": twice})
+        return self
+
+    def build(self, setting: Setting) -> Pii:
+        return Pii(self, setting.language)
 
 
 class Pii:
@@ -28,6 +64,7 @@ class Pii:
     """
 
     name = "pii"
+    cost = 120
 
     def __init__(self, config: PiiCheck, language: str | None) -> None:
         named = (*config.reject, *config.redact, *config.flag)

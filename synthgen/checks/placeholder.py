@@ -10,7 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
+from pydantic import Field
+
+from synthgen.checks.protocol import Setting
+from synthgen.job.checks import TextCheck
 from synthgen.records import Candidate, Reason, Rejection
 
 _TAGS = (
@@ -35,6 +40,16 @@ _SIGNS = re.compile(r"[%$\[{<(_]|XX")
 _WORDS = ("insert", "lorem")
 
 
+class PlaceholderCheck(TextCheck):
+    """Unfilled blanks: `[Name]`, `{order_id}`, `<date>`. `allow` lists literal ones that the data really uses."""
+
+    check: Literal["placeholder"]
+    allow: list[str] = Field(default_factory=list)
+
+    def build(self, setting: Setting) -> Placeholder:
+        return Placeholder(self.allow)
+
+
 class Placeholder:
     """Rejects blanks, less the literal ones that the data really uses.
 
@@ -43,6 +58,7 @@ class Placeholder:
     """
 
     name = "placeholder"
+    cost = 40
 
     def __init__(self, allow: Sequence[str] = ()) -> None:
         self._allowed = frozenset(phrase.casefold() for phrase in allow)

@@ -7,7 +7,11 @@ sms_spam, msbot_lu in four languages; tests/checks/test_real_rows.py holds it).
 
 from __future__ import annotations
 
+from typing import Literal
+
 from synthgen.checks.phrase import Phrases
+from synthgen.checks.protocol import Setting
+from synthgen.job.checks import TextCheck
 from synthgen.records import Candidate, Reason, Rejection
 
 _MODEL = r"(?:ai|a\.i\.|artificial intelligence|(?:large )?language model|chat ?bot|virtual assistant|llm)"
@@ -63,10 +67,20 @@ _RULES = {
 }
 
 
+class RefusalCheck(TextCheck):
+    """ "As an AI language model, I cannot ..." """
+
+    check: Literal["refusal"]
+
+    def build(self, setting: Setting) -> Refusal:
+        return Refusal()
+
+
 class Refusal:
     """Rejects texts in which the assistant refuses, names its rules, or says what it is."""
 
     name = "refusal"
+    cost = 50
 
     def __init__(self) -> None:
         self._phrases = Phrases(_RULES)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import Any
+from typing import Annotated, Any, Literal
 
+from pydantic import Field
+
+from synthgen.checks.protocol import Setting
+from synthgen.job.checks import TextCheck
 from synthgen.records import Candidate, Reason, Rejection
 from synthgen.text import normalise
 
@@ -27,6 +31,20 @@ _DIGITS = re.compile(r"\d(?:[ \-]?\d){31,}")
 _MAX_CHARS = 20_000
 
 
+class RepetitiveCheck(TextCheck):
+    """Loops: the same words or characters over and over.
+
+    Attributes:
+        max_repeat_ratio: Share of word 3-grams that may be repeats of an earlier one in the same text.
+    """
+
+    check: Literal["repetitive"]
+    max_repeat_ratio: Annotated[float, Field(ge=0, le=1)] = 0.3
+
+    def build(self, setting: Setting) -> Repetitive:
+        return Repetitive(self.max_repeat_ratio)
+
+
 class Repetitive:
     """Rejects runs of the same characters, chunks or digits, and texts that mostly repeat themselves.
 
@@ -35,6 +53,7 @@ class Repetitive:
     """
 
     name = "repetitive"
+    cost = 70
 
     def __init__(self, max_repeat_ratio: float) -> None:
         self._max_ratio = max_repeat_ratio

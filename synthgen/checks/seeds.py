@@ -3,12 +3,31 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Annotated, Literal
 
+from pydantic import Field
+
+from synthgen.checks.protocol import Setting
+from synthgen.job.checks import CheckBlock
 from synthgen.records import Candidate, Reason, Rejection
 from synthgen.text import form_ngrams, jaccard, normalise
 
 _MIN_CONTAINED_CHARS = 20
 _ROUNDING = 1e-9
+
+
+class CopiedSeedCheck(CheckBlock):
+    """Nearly one of the rows shown in its own prompt.
+
+    Attributes:
+        max_overlap_ratio: Jaccard overlap of character 3-grams at or above which it is a copy.
+    """
+
+    check: Literal["copied_seed"]
+    max_overlap_ratio: Annotated[float, Field(gt=0, le=1)] = 0.8
+
+    def build(self, setting: Setting) -> CopiedSeed:
+        return CopiedSeed(self.max_overlap_ratio)
 
 
 class CopiedSeed:
@@ -19,6 +38,7 @@ class CopiedSeed:
     """
 
     name = "copied_seed"
+    cost = 90
 
     def __init__(self, max_overlap_ratio: float) -> None:
         self._max_overlap_ratio = max_overlap_ratio

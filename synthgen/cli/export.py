@@ -7,23 +7,29 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from synthgen.data.formats import EXPORTS
+
 if TYPE_CHECKING:
     from synthgen.data.layouts import Task
     from synthgen.journal import Journal
 
-FORMATS = ["jsonl", "csv", "parquet", "openai-chat", "alpaca", "sharegpt", "hf"]
-_FIELDS = {
-    "jsonl": "the job's own fields, `id`, `synthetic`, and under `provenance` where it came from.",
-    "openai-chat": "`messages`; line n of the provenance file beside it says where row n came from.",
-    "alpaca": "`instruction`, `input`, `output`, `id` and `synthetic`.",
-    "sharegpt": "`conversations`, `id` and `synthetic`.",
-}
-_FLAT = "the job's own fields, `id`, `synthetic`, and in flat columns where it came from."
+
+class FormatName(click.Choice[str]):
+    """A name of the table of formats. Those that installed packages bring are looked for when one is named."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        name = str(value)
+        return name if EXPORTS.has(name) else super().convert(value, param, ctx)
 
 
 @click.command("export")
 @click.argument("run_dir", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--format", "file_format", type=click.Choice(FORMATS), help="Told by the ending of PATH where left out.")
+@click.option(
+    "--format",
+    "file_format",
+    type=FormatName(list(EXPORTS.builtins)),
+    help="Told by the ending of PATH where left out.",
+)
 @click.option(
     "--output", required=True, type=click.Path(path_type=Path), metavar="PATH", help="File to write; for hf a folder."
 )
@@ -59,8 +65,8 @@ def command(
     from synthgen.journal import Journal
 
     chosen = file_format or output.suffix.removeprefix(".")
-    if chosen not in FORMATS:
-        raise JobError(f"{output}: which format?", hint=f"add --format {'|'.join(FORMATS)}")
+    if not EXPORTS.has(chosen):
+        raise JobError(f"{output}: which format?", hint=f"add --format {'|'.join(EXPORTS.names())}")
     with contextlib.closing(Journal.read(run_dir)) as journal, journal.snapshot():
         written = export_paths(output, chosen)
         beside = [path for path in (written.data, written.card, written.manifest, written.provenance) if path]
@@ -100,6 +106,7 @@ def _export(
     from synthgen.api import as_exported
     from synthgen.cli.drifting import drift_for_card
     from synthgen.data.export import write_rows
+    from synthgen.data.formats import open_format
     from synthgen.errors import JobError
     from synthgen.report.card import card_text
     from synthgen.report.facts import run_facts
@@ -115,7 +122,7 @@ def _export(
     facts, tally = run_facts(journal)
     facts["drift"] = drift_for_card(journal, tally) if has_drift else None
     review = status.as_json()
-    card = functools.partial(_card, card_text, facts, review, _FIELDS.get(chosen, _FLAT))
+    card = functools.partial(_card, card_text, facts, review, open_format(chosen).fields)
     rows = (as_exported(row, meta) for row in journal.rows(accepted=True))
     manifest = _manifest(meta, facts, review)
     task = _task(meta, instruction)

@@ -6,11 +6,11 @@ export is complete. Same rows, same bytes: nothing here tells the time.
 
 from __future__ import annotations
 
-import functools
 import hashlib
+import itertools
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,11 @@ from typing import Any
 import orjson
 
 from synthgen.data.format_check import check_format
-from synthgen.data.layouts import Task, as_alpaca, as_openai_chat, as_sharegpt
-from synthgen.errors import JobError
+from synthgen.data.formats import EXPORTS, Format, open_format
+from synthgen.data.layouts import Task
+from synthgen.data.writing import write_array, write_jsonl
+from synthgen.errors import JobError, SynthgenError
 
-FORMATS = ("jsonl", "csv", "parquet", "openai-chat", "alpaca", "sharegpt", "hf")
 RESERVED_FIELDS = ("id", "synthetic", "provenance")
 CARD_NAME = "README.md"
 MANIFEST_NAME = "manifest.json"
@@ -55,10 +56,11 @@ class Paths:
 
 def export_paths(output: Path, format: str) -> Paths:
     """Where an export to `output` puts its parts: beside the file, or inside the folder that `hf` is."""
-    if format == "hf":
+    kind = open_format(format)
+    if kind.is_folder:
         return Paths(output / HF_DATA, output / CARD_NAME, output / MANIFEST_NAME, None, output)
     beside = {name: output.with_name(f"{output.name}.{name}") for name in (CARD_NAME, MANIFEST_NAME, PROVENANCE_NAME)}
-    provenance = beside[PROVENANCE_NAME] if format == "openai-chat" else None
+    provenance = beside[PROVENANCE_NAME] if kind.has_provenance_file else None
     return Paths(output, beside[CARD_NAME], beside[MANIFEST_NAME], provenance, None)
 
 
@@ -76,7 +78,7 @@ def write_rows(
     Args:
         rows: Each with the job's own fields, `id`, `synthetic` and a nested `provenance`.
         output: Replaced where it exists; for `hf` a folder, replaced only where an export made it.
-        format: One of `FORMATS`.
+        format: A name of the table in `data.formats`.
         manifest: Facts about the run; file name, digest and count are added.
         card: Makes the dataset card, from the count of rows and the data file's name as seen from the card.
         task: How rows become turns, for the formats that want turns.
@@ -147,16 +149,28 @@ def _write_folder(
 
 
 def _write(rows: Rows, path: Path, format: str, task: Task | None, *, is_array: bool) -> int:
-    if format in _LAYOUTS:
-        chosen = task or Task("text", "")
-        turned = (_LAYOUTS[format](row, chosen) for row in rows)
-        return _write_array(turned, path) if is_array and format != "openai-chat" else _write_jsonl(turned, path)
-    return _WRITERS[format](rows, path)
+    kind = open_format(format)
+    if format in EXPORTS.builtins:
+        return _written(rows, path, kind, task, is_array=is_array)
+    try:
+        return _written(rows, path, kind, task, is_array=is_array)
+    except (SynthgenError, OSError):
+        raise
+    except Exception as error:  # a stranger's code: whatever it raises is theirs to read
+        raise JobError(f"--format {format}: the package's code failed: {type(error).__name__}: {error}") from None
+
+
+def _written(rows: Rows, path: Path, kind: Format, task: Task | None, *, is_array: bool) -> int:
+    if kind.layout is None:
+        assert kind.write is not None
+        return kind.write(rows, path)
+    turned = map(kind.layout, rows, itertools.repeat(task or Task("text", "")))
+    return write_array(turned, path) if is_array and kind.is_array_allowed else write_jsonl(turned, path)
 
 
 def _refuse_unfit(written: Path, output: Path, format: str) -> None:
     """What a trainer would not take is not handed out: an empty answer, a conversation that nobody answered."""
-    if format not in _LAYOUTS:
+    if not open_format(format).has_rules:
         return
     problems = check_format(written, format=format).problems
     if problems:
@@ -219,76 +233,3 @@ def _noting_provenance(rows: Rows, path: Path) -> Iterator[Mapping[str, Any]]:
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def flatten(row: Mapping[str, Any]) -> dict[str, Any]:
-    """One level of columns: provenance spread out, lists joined by `;`."""
-    flat: dict[str, Any] = {}
-    for name, value in row.items():
-        if name == "provenance":
-            flat.update(_spread(value, ""))
-        else:
-            flat[name] = _cell(value)
-    return flat
-
-
-def _spread(value: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
-    for name, inner in value.items():
-        if isinstance(inner, Mapping):
-            yield from _spread(inner, f"{prefix}{name}_")
-        else:
-            yield prefix + name, _cell(inner)
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, list | tuple):
-        return ";".join(str(v) for v in value)
-    if isinstance(value, Mapping):
-        return orjson.dumps(value).decode()
-    return value
-
-
-def _write_jsonl(rows: Rows, path: Path) -> int:
-    count = 0
-    with path.open("wb") as file:
-        for row in rows:
-            file.write(orjson.dumps(row) + b"\n")
-            count += 1
-    return count
-
-
-def _write_array(rows: Rows, path: Path) -> int:
-    """One JSON array, a row a line."""
-    count = 0
-    with path.open("wb") as file:
-        for row in rows:
-            file.write((b",\n" if count else b"[\n") + orjson.dumps(row))
-            count += 1
-        file.write(b"\n]\n" if count else b"[]\n")
-    return count
-
-
-def _write_table(rows: Rows, path: Path, *, parquet: bool) -> int:
-    import polars as pl
-
-    flat = [flatten(row) for row in rows]
-    columns: Sequence[str] = list(dict.fromkeys(name for row in flat for name in row))
-    frame = pl.DataFrame({name: pl.Series(name, [row.get(name) for row in flat], strict=False) for name in columns})
-    if parquet:
-        frame.write_parquet(path)
-    else:
-        frame.write_csv(path)
-    return len(flat)
-
-
-_WRITERS: Mapping[str, Callable[[Rows, Path], int]] = {
-    "jsonl": _write_jsonl,
-    "csv": functools.partial(_write_table, parquet=False),
-    "parquet": functools.partial(_write_table, parquet=True),
-    "hf": functools.partial(_write_table, parquet=True),
-}
-_LAYOUTS: Mapping[str, Callable[[Mapping[str, Any], Task], dict[str, Any]]] = {
-    "openai-chat": as_openai_chat,
-    "alpaca": as_alpaca,
-    "sharegpt": as_sharegpt,
-}

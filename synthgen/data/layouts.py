@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from synthgen.data.formats import Format
 from synthgen.errors import JobError
 
 _ASKED = ("instruction", "prompt", "question", "query")
@@ -141,3 +142,20 @@ def as_sharegpt(row: Mapping[str, Any], task: Task) -> dict[str, Any]:
 def _text(row: Mapping[str, Any], name: str) -> str:
     value = row.get(name)
     return value if isinstance(value, str) else "" if value is None else str(value)
+
+
+OPENAI_CHAT = Format(
+    fields="`messages`; line n of the provenance file beside it says where row n came from.",
+    layout=as_openai_chat,
+    has_rules=True,
+    has_provenance_file=True,
+)
+ALPACA = Format(
+    fields="`instruction`, `input`, `output`, `id` and `synthetic`.",
+    layout=as_alpaca,
+    is_array_allowed=True,
+    has_rules=True,
+)
+SHAREGPT = Format(
+    fields="`conversations`, `id` and `synthetic`.", layout=as_sharegpt, is_array_allowed=True, has_rules=True
+)

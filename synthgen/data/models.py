@@ -35,3 +35,8 @@ def load_object(reference: str, *, base: Path, field: str) -> Any:
     if not hasattr(module, name):
         raise JobError(f"{field}: module '{module_name}' has no '{name}'")
     return getattr(module, name)
+
+
+def load_check(reference: str, field: str, *, base: Path) -> Any:
+    """`load_object` as `build_checks` wants it."""
+    return load_object(reference, base=base, field=field)

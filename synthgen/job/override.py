@@ -14,7 +14,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from synthgen.errors import JobError
-from synthgen.job.model import CheckConfig, Job
+from synthgen.job.checks import CheckConfig
+from synthgen.job.model import Job
 from synthgen.job.source import Loc, complaints, parse_yaml
 
 _HINT = "keys are those of the job file, dotted, and values YAML: --set checks.duplicate.threshold=0.9"

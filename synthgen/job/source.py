@@ -125,19 +125,9 @@ def _in_file(loc: Sequence[str | int], lines: Mapping[Loc, int]) -> Loc:
 
 
 def _reword(error: dict[str, Any]) -> str:
-    kind, context = error["type"], error.get("ctx") or {}
-    if kind == "union_tag_invalid":
-        import difflib
-
-        known = re.findall(r"'([^']+)'", str(context["expected_tags"]))
-        near = difflib.get_close_matches(str(context["tag"]), known, n=1, cutoff=0.5)
-        guess = f"; did you mean '{near[0]}'?" if near else ""
-        return f"no check is called '{context['tag']}'{guess} (there are: {', '.join(known)})"
-    if kind == "union_tag_not_found":
-        return "needs `check:`, the name of the check"
     message = str(error["msg"]).removeprefix("Value error, ").replace("Input should", "should")
     shown = error.get("input")
-    if kind in ("missing", "unknown_key") or isinstance(shown, dict | list) or shown is None:
+    if error["type"] in ("missing", "unknown_key", "check") or isinstance(shown, dict | list) or shown is None:
         return message
     return f"{message} (is {shown!r})"
 

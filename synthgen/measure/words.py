@@ -15,12 +15,20 @@ from synthgen.text import normalise
 
 Words: TypeAlias = tuple[str, ...]
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_ANY_UNSPACED = re.compile(rf"[{_UNSPACED}]")
 _PARTS = re.compile(rf"[{_UNSPACED}]|[^{_UNSPACED}\s]+")
 
 
 def words(text: str) -> Words:
     """Words of a text, in order, in normal form (case, quotes and punctuation do not count)."""
     return tuple(_PARTS.findall(normalise(text)))
+
+
+def count_words(text: str) -> int:
+    """Words between blanks; those of `words` where a text holds a script that is written without blanks."""
+    if text.isascii() or not _ANY_UNSPACED.search(text):
+        return len(text.split())
+    return len(words(text))
 
 
 def ngrams(row: Words, n: int) -> list[Words]:

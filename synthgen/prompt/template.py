@@ -27,8 +27,8 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import Field, ValidationError
 
 from synthgen.errors import JobError
-from synthgen.job.model import Strict
 from synthgen.job.source import complaints, parse_yaml
+from synthgen.job.strict import Strict
 from synthgen.prompt.messages import COLLECTOR, MessageExtension
 from synthgen.records import Message, OutputKind, Prompt, Row, Source
 

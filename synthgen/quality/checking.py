@@ -2,49 +2,55 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, TypeVar, get_origin
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from synthgen.checks import Check, LabelJudge, build_checks, measure_row, measuring, rewrite_row
+from synthgen.checks import Check, LabelJudge, build_checks, measure_row, measuring, rewrite_row, rewriting
+from synthgen.checks.label import LabelCheck
+from synthgen.data.models import load_check
 from synthgen.dedup import Deduplicator
 from synthgen.engine.judging.pools import make_label_judge
 from synthgen.errors import JobError
-from synthgen.job import CheckConfig, DuplicateCheck, LabelCheck, LeakageCheck
-from synthgen.job.model import TextCheck
+from synthgen.job import CheckConfig, DuplicateCheck, LeakageCheck
+from synthgen.job.checks import CHECKS, check_kind
 from synthgen.job.source import complaints, parse_yaml
 from synthgen.quality.dedup import BATCH_ROWS
 from synthgen.quality.vectors import TextVectors
 from synthgen.records import Candidate, Reason, Rejection, Row
 
 ProgressCallback = Callable[[str, int, int], None]
-_KINDS: Mapping[str, type[BaseModel]] = {
-    get_args(kind.model_fields["check"].annotation)[0]: kind for kind in get_args(get_args(CheckConfig)[0])
-}
+_FUNCTION = re.compile(r"([\w.]+:\w+)(?::(.*))?", re.DOTALL)
 
 
 def parse_check(text: str) -> CheckConfig:
-    """`name` or `name:key=value,key=value`; lists are written with `|` between.
+    """`name` or `name:key=value,key=value`; lists are written with `|` between. A name may be `module:function`.
 
     Raises:
         JobError: No such check, or a setting it does not have.
     """
     name, _, settings = text.partition(":")
+    if not CHECKS.has(name) and (of_user := _FUNCTION.fullmatch(text)):
+        name, settings = of_user[1], of_user[2] or ""
     values: dict[str, Any] = {"check": name}
     for setting in filter(None, settings.split(",")):
         key, is_set, value = setting.partition("=")
         if not is_set:
             raise JobError(f"--check {text}: '{setting}' is no setting", hint="write name:key=value,key=value")
-        values[key.strip()] = _value(_KINDS.get(name), key.strip(), value)
+        values[key.strip()] = _value(name, key.strip(), value)
     return _validated([values], f"--check {text}", {})[0]
 
 
-def _value(kind: type[BaseModel] | None, key: str, text: str) -> Any:
-    annotation = kind.model_fields[key].annotation if kind is not None and key in kind.model_fields else None
+def _value(name: str, key: str, text: str) -> Any:
+    is_known = CHECKS.has(name) or ":" in name
+    field = check_kind(name).model_fields.get(key) if is_known else None
+    annotation = field.annotation if field is not None else None
     if get_origin(annotation) is list:
         return text.split("|")
     value, _ = parse_yaml(text, name=f"--check ...{key}")
@@ -73,7 +79,7 @@ def _validated(values: list[Any], name: str, lines: Mapping[tuple[str | int, ...
     try:
         return TypeAdapter(list[CheckConfig]).validate_python(values)
     except ValidationError as error:
-        known = ", ".join(_KINDS)
+        known = ", ".join(CHECKS.names())
         found = complaints(error, dict(lines) or {(): 0}, name)
         raise JobError("\n".join(found), hint=f"checks there are: {known}") from None
 
@@ -151,9 +157,10 @@ def check_rows(
         JobError: A check needs rows that are not there, or cannot be used on a file.
     """
     _require_rows(configs, train, test)
-    simple = build_checks(configs, language=None, real=train)
+    simple = build_checks(configs, language=None, real=train, load=partial(load_check, base=base))
     asked = [Candidate(row.id, row.id, row.label, place, 0, row.text, {}) for place, row in enumerate(rows)]
-    changed = [rewrite_row(simple, candidate) for candidate in asked]
+    may_rewrite = rewriting(simple)
+    changed = [rewrite_row(may_rewrite, candidate) for candidate in asked]
     candidates = [candidate for candidate, _ in changed]
     results: list[dict[str, Any]] = [dict(before) for _, before in changed]
     texts = [candidate.text for candidate in candidates]
@@ -269,10 +276,10 @@ def _require_rows(configs: Sequence[CheckConfig], train: Sequence[Row], test: Se
     if "leakage" in kinds and not test:
         raise JobError("--check leakage: needs the test rows", hint="--test TEST.csv")
     for config in configs:
-        if isinstance(config, TextCheck) and config.field is not None:
+        if (named := getattr(config, "field", None)) is not None:
             raise JobError(
                 f"--check {config.check}: field: a file is judged by one column",
-                hint=f"leave `field` out and add --text-column {config.field}",
+                hint=f"leave `field` out and add --text-column {named}",
             )
     if made_from := kinds & {"unchanged", "change"}:
         raise JobError(

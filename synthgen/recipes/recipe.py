@@ -15,8 +15,8 @@ from pydantic_core import PydanticCustomError
 
 from synthgen.errors import JobError
 from synthgen.job import ModelConfig, StageConfig
-from synthgen.job.model import Strict
 from synthgen.job.source import complaints, parse_yaml
+from synthgen.job.strict import Strict
 
 
 class OptionConfig(Strict):

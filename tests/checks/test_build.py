@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from synthgen.checks import build_checks
-from synthgen.job import (
-    ChatterCheck,
-    CheckConfig,
-    CopiedSeedCheck,
-    DuplicateCheck,
-    LabelCheck,
-    LanguageCheck,
-    LeakageCheck,
-    LengthCheck,
-    PatternCheck,
-    PlaceholderCheck,
-    RefusalCheck,
-    RepetitiveCheck,
-)
+from synthgen.checks.chatter import ChatterCheck
+from synthgen.checks.label import LabelCheck
+from synthgen.checks.language import LanguageCheck
+from synthgen.checks.length import LengthCheck
+from synthgen.checks.pattern import PatternCheck
+from synthgen.checks.placeholder import PlaceholderCheck
+from synthgen.checks.refusal import RefusalCheck
+from synthgen.checks.repetitive import RepetitiveCheck
+from synthgen.checks.seeds import CopiedSeedCheck
+from synthgen.job import CheckConfig, DuplicateCheck, LeakageCheck
 from tests.checks.conftest import MakeRow
 
 ALL: list[CheckConfig] = [

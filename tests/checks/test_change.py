@@ -9,8 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from synthgen.checks import build_checks, judge_similarity, measure_row, measuring, needs_vectors
-from synthgen.checks.change import LEVELS, Change, Unchanged, band_of
-from synthgen.job import ChangeCheck, UnchangedCheck
+from synthgen.checks.change import LEVELS, Change, ChangeCheck, Unchanged, UnchangedCheck, band_of
 from synthgen.records import Reason
 from tests.checks.conftest import MakeRow
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 
 from synthgen.checks import LabelJudge
-from synthgen.job import LabelCheck
+from synthgen.checks.label import LabelCheck
 from synthgen.records import Reason
 
 

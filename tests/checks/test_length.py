@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from synthgen.checks.length import Length
-from synthgen.job import LengthCheck
+from synthgen.checks.length import Length, LengthCheck
 from synthgen.records import Reason
 from tests.checks.conftest import MakeRow
 
@@ -21,6 +20,13 @@ from tests.checks.conftest import MakeRow
         ({"min_words": 2}, "one two", None),
         ({"max_words": 2}, "one  two\nthree", Reason.TOO_LONG),
         ({"max_words": 2}, "one two", None),
+        ({"min_words": 5}, "我的新卡在哪里", None),
+        ({"max_words": 3}, "我的新卡在哪里", Reason.TOO_LONG),
+        ({"min_words": 5}, "新しいカードはどこですか", None),
+        ({"min_words": 5}, "บัตรใหม่ของฉันอยู่ที่ไหน", None),
+        ({"max_words": 3}, "내 새 카드", None),
+        ({"max_words": 3}, "wo ist’s denn", None),
+        ({"min_words": 4}, "was – denn – das", None),
         ({}, "", None),
     ],
 )

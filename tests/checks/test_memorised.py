@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from synthgen.checks import build_checks
-from synthgen.job import MemorisedCheck
+from synthgen.checks.memorised import MemorisedCheck
 from synthgen.records import Reason, Row
 from tests.checks.conftest import MakeRow
 

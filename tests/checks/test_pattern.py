@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from synthgen.checks.pattern import Pattern
-from synthgen.job import PatternCheck
+from synthgen.checks.pattern import Pattern, PatternCheck
 from synthgen.records import Reason
 from tests.checks.conftest import MakeRow
 

@@ -8,8 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from synthgen.checks import build_checks, measure_row, measuring, rewrite_row
-from synthgen.checks.pii import Pii
-from synthgen.job import PiiCheck
+from synthgen.checks.pii import Pii, PiiCheck
 from synthgen.records import Candidate, Reason
 
 

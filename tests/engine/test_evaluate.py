@@ -9,9 +9,13 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from synthgen.checks import build_checks, measuring, rewriting
-from synthgen.checks.chatter import Chatter
+from synthgen.checks.chatter import Chatter, ChatterCheck
+from synthgen.checks.length import LengthCheck
+from synthgen.checks.pii import PiiCheck
+from synthgen.checks.refusal import RefusalCheck
+from synthgen.checks.repetitive import RepetitiveCheck
+from synthgen.checks.seeds import CopiedSeedCheck
 from synthgen.engine.judging.evaluate import RowJudge
-from synthgen.job import ChatterCheck, CopiedSeedCheck, LengthCheck, PiiCheck, RefusalCheck, RepetitiveCheck
 from synthgen.records import Completion, Draft, Prompt, Request, Row, Slot, Usage
 
 SEED = Row("train:1", "where is my card, it should have come by now", "late")

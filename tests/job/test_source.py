@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from synthgen.checks.length import LengthCheck
+from synthgen.checks.pattern import PatternCheck
 from synthgen.errors import JobError
-from synthgen.job import LengthCheck, PatternCheck, parse_job
+from synthgen.job import parse_job
 
 GOOD = """\
 name: demo

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from synthgen.checks.length import LengthCheck
+from synthgen.checks.pattern import PatternCheck
 from synthgen.cli import cli
 from synthgen.errors import JobError
-from synthgen.job import LengthCheck, PatternCheck
 from synthgen.quality.checking import check_rows, parse_check, read_checks
 from synthgen.quality.vectors import TextVectors
 from synthgen.records import Row

@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from synthgen.api import load_prepared, rows
+from synthgen.checks.label import LabelCheck
 from synthgen.errors import JobError
-from synthgen.job import LabelCheck
 from tests.recipes.translators import install_translator, translating_model
 from tests.scenarios.scene import run_here, write_rows
 

@@ -12,8 +12,8 @@ import yaml
 
 from synthgen.api import load_prepared
 from synthgen.checks import build_checks
+from synthgen.checks.pattern import PatternCheck
 from synthgen.data.format_check import check_format
-from synthgen.job import PatternCheck
 from synthgen.records import Candidate
 from tests.scenarios.scene import export, run_json, simulator, synthgen
 

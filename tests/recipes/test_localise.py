@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from synthgen.api import load_prepared
+from synthgen.checks.language import LanguageCheck
 from synthgen.data.prompts import prompts_dir
 from synthgen.errors import JobError
-from synthgen.job import LanguageCheck
 from tests.recipes.translators import translating_model
 from tests.scenarios.scene import run_here, write_rows
 

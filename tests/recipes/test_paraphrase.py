@@ -12,9 +12,10 @@ import pytest
 import yaml
 
 from synthgen.api import load_prepared
+from synthgen.checks.change import ChangeCheck
+from synthgen.checks.label import LabelCheck
 from synthgen.data.tables import load_rows
 from synthgen.identity import content_id
-from synthgen.job import ChangeCheck, LabelCheck
 from synthgen.recipes import find_recipe
 from tests.scenarios.scene import export, run_json, simulator, synthgen, write_rows
 

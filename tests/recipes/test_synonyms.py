@@ -11,8 +11,8 @@ import yaml
 
 from synthgen.api import load_prepared, rows
 from synthgen.augment.synonyms.wordnet import has_wordnet
+from synthgen.checks.label import LabelCheck
 from synthgen.errors import JobError
-from synthgen.job import LabelCheck
 from synthgen.text import normalise
 from tests.scenarios.scene import run_here
 

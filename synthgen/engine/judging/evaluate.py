@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from statistics import fmean
 from typing import Any, NamedTuple
 
@@ -17,7 +18,8 @@ from pydantic import BaseModel
 
 from synthgen.checks import Check, LabelJudge, build_checks, measure_row, measuring, rewrite_row, rewriting
 from synthgen.checks.leftovers import Leftovers
-from synthgen.checks.protocol import MeasuringCheck
+from synthgen.checks.protocol import MeasuringCheck, RewritingCheck
+from synthgen.data.models import load_check
 from synthgen.dedup import Comparison
 from synthgen.encoders import Encoder
 from synthgen.engine.judging.deduplicators import Deduplicators
@@ -126,7 +128,7 @@ class RowJudge:
     answer_field: str
     text_field: str
     checks: Sequence[Check]
-    rewriting: Sequence[Check]
+    rewriting: Sequence[RewritingCheck]
     measuring: Sequence[MeasuringCheck]
     least: Mapping[str, float] = field(default_factory=dict)
     rules: int = RULES
@@ -276,7 +278,8 @@ def row_judge(prepared: PreparedJob) -> RowJudge:
     Raises:
         JobError: A check's setting means nothing.
     """
-    checks = build_checks(prepared.checks, language=prepared.job.language, real=prepared.train.rows)
+    load = partial(load_check, base=prepared.base)
+    checks = build_checks(prepared.checks, language=prepared.job.language, real=prepared.train.rows, load=load)
     rules, makes_text = prepared.job.rules, prepared.stage.kind in ("generate", "transform")
     return RowJudge(
         prepared.stage.kind,

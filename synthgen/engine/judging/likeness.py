@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from synthgen.checks import judge_similarity
+from synthgen.checks.change import ChangeCheck
 from synthgen.encoders import Encoder
 from synthgen.identity import content_id
-from synthgen.job import ChangeCheck
 from synthgen.journal import VectorEntry
 from synthgen.records import Candidate, Rejection
 

@@ -19,6 +19,8 @@ import numpy.typing as npt
 import orjson
 
 from synthgen.checks import LabelJudge, needs_vectors
+from synthgen.checks.change import ChangeCheck
+from synthgen.checks.label import LabelCheck
 from synthgen.data.label_models import load_label_model
 from synthgen.encoders import Encoder, open_encoder
 from synthgen.encoders.metered import Metered
@@ -31,7 +33,6 @@ from synthgen.engine.planning.prepared import PreparedJob
 from synthgen.engine.writer import JournalWriter
 from synthgen.errors import JobError
 from synthgen.identity import content_id
-from synthgen.job import ChangeCheck, LabelCheck
 from synthgen.journal import ENCODER_KEY, StoredRow, VectorEntry
 from synthgen.records import Candidate, Row
 

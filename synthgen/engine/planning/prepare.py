@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from synthgen.checks.label import LabelCheck
 from synthgen.data.export import RESERVED_FIELDS
 from synthgen.data.models import load_object
 from synthgen.data.prompts import TemplateSource, load_template
@@ -20,13 +21,7 @@ from synthgen.data.tables import RealRows, load_rows
 from synthgen.engine.planning.prepared import MEAN, PLAIN, ModelGroup, PreparedJob, field_names, is_single
 from synthgen.errors import JobError
 from synthgen.identity import canonical_json
-from synthgen.job import (
-    FieldSpec,
-    Job,
-    LabelCheck,
-    ModelConfig,
-    StageConfig,
-)
+from synthgen.job import FieldSpec, Job, ModelConfig, StageConfig
 from synthgen.parse import answer_schema, item_model
 from synthgen.privacy import NOTHING, Redaction, describe, open_detector, redact_rows
 from synthgen.prompt import Template, parse_template

@@ -16,6 +16,8 @@ import orjson
 from pydantic import BaseModel
 
 from synthgen.checks import needs_vectors
+from synthgen.checks.change import ChangeCheck
+from synthgen.checks.label import LabelCheck
 from synthgen.data.class_notes import row_notes
 from synthgen.data.prompts import TemplateSource
 from synthgen.data.tables import RealRows
@@ -24,16 +26,7 @@ from synthgen.engine.planning.planner import Planner
 from synthgen.engine.planning.seeds import DiversePicker, RandomPicker, RotatingPicker, SeedPicker
 from synthgen.engine.planning.sources import Sources
 from synthgen.identity import canonical_json, content_id, slot_id
-from synthgen.job import (
-    ChangeCheck,
-    CheckConfig,
-    DuplicateCheck,
-    Job,
-    LabelCheck,
-    LeakageCheck,
-    ModelConfig,
-    StageConfig,
-)
+from synthgen.job import CheckConfig, DuplicateCheck, Job, LeakageCheck, ModelConfig, StageConfig
 from synthgen.privacy import NOTHING, Redaction, describe
 from synthgen.prompt import Template, source_view
 from synthgen.records import Draft, JsonSchema, Request, Row, Slot, Source
