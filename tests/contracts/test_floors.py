@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "synthgen"
 
 FLOORS: dict[str, float] = {
-    **dict.fromkeys(["errors", "identity", "records", "job", "text"], 0),
+    **dict.fromkeys(["errors", "identity", "records", "registry", "job", "text"], 0),
     **dict.fromkeys(["measure", "privacy"], 0.5),
     **dict.fromkeys(["prompt", "parse", "checks", "dedup"], 1),
     **dict.fromkeys(["providers", "encoders", "journal", "data"], 2),
