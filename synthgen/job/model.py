@@ -15,6 +15,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from synthgen.registry import PROVIDERS
+
 DEFAULT_LEXICAL = 0.7
 OPENAI_BASE_URL = "https://api.openai.com/v1"
 _DEADLINE = re.compile(r"(?:[01]?\d|2[0-3]):[0-5]\d|(?:\d+h)?(?:\d+m)?(?:\d+s)?")
@@ -79,7 +81,7 @@ class ModelConfig(Strict):
 
     Attributes:
         provider: `openai` is any OpenAI-compatible server; `local` is the embedded model; `synonyms` is WordNet;
-            `apertium` and `marian` translate.
+            `apertium` and `marian` translate; other packages may add more (entry points `synthgen.providers`).
         model: Name as the server knows it; for `local`, empty or the path of a GGUF file; for `marian`, a folder or hub
             id; for `apertium`, empty or its data folder.
         base_url: Where the server's `/chat/completions` lives, without that ending.
@@ -93,7 +95,7 @@ class ModelConfig(Strict):
         transport: `http` is the fast path; `sdk` goes through the openai package.
     """
 
-    provider: Literal["openai", "local", "synonyms", "apertium", "marian"] = "openai"
+    provider: str = "openai"
     model: str = ""
     base_url: str = OPENAI_BASE_URL
     api_key_env: str | None = None
@@ -104,6 +106,13 @@ class ModelConfig(Strict):
     stages: list[str] = Field(default_factory=list)
     price: PriceConfig | None = None
     transport: Literal["http", "sdk"] = "http"
+
+    @field_validator("provider")
+    @classmethod
+    def _is_registered(cls, value: str) -> str:
+        if not PROVIDERS.has(value):
+            raise PydanticCustomError("provider", "{text}", {"text": PROVIDERS.unknown(value)})
+        return value
 
     @field_validator("base_url")
     @classmethod

@@ -9,13 +9,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self
 from urllib.parse import urlsplit
 
 import orjson
 
 from synthgen.errors import JobError
 from synthgen.job import ModelConfig
+from synthgen.job.model import OPENAI_BASE_URL
 from synthgen.providers import openai_errors
 from synthgen.providers.http_client import HttpClient
 from synthgen.providers.openai_errors import MAX_KEPT_BYTES, EndpointError, Unencodable
@@ -51,10 +52,19 @@ class OpenAIProvider:
         api_key: The key, or None where the server needs none. It appears in no message.
 
     Raises:
-        JobError: The key cannot stand in a header.
+        JobError: OpenAI is asked without a key, or the key cannot stand in a header.
     """
 
-    def __init__(self, config: ModelConfig, *, api_key: str | None) -> None:
+    is_metered: ClassVar[bool] = True
+    may_adapt: ClassVar[bool] = True
+
+    def __init__(self, config: ModelConfig, *, api_key: str | None = None) -> None:
+        if not api_key and config.base_url == OPENAI_BASE_URL:
+            raise JobError(
+                f"models: '{config.model}' at {config.base_url} needs a key",
+                hint="add `api_key_env: OPENAI_API_KEY` to its entry and set that variable, "
+                "or `base_url:` of a server that needs none",
+            )
         if api_key and not (api_key.isascii() and api_key.isprintable()):
             raise JobError(f"the key in {config.api_key_env} holds characters that cannot be sent")
         self._config, self._api_key = config, api_key
