@@ -92,7 +92,10 @@ class ModelConfig(Strict):
         weight: Share of the slots among entries of different models.
         stages: Stages it answers; empty for all that no other entry names.
         price: Overrides the built-in price table.
-        transport: `http` is the fast path; `sdk` goes through the openai package.
+        transport: `http` is the fast path; `sdk` goes through the openai package; `aiohttp` is taken in place of `http`
+            where HTTPS_PROXY or HTTP_PROXY names a proxy for the address, or where there is a client certificate.
+        client_cert: PEM file, from the working directory, of the certificate that the server asks for.
+        client_key: PEM file of its key; None where the certificate's file holds it.
     """
 
     provider: str = "openai"
@@ -105,7 +108,9 @@ class ModelConfig(Strict):
     weight: Annotated[float, Field(gt=0)] = 1.0
     stages: list[str] = Field(default_factory=list)
     price: PriceConfig | None = None
-    transport: Literal["http", "sdk"] = "http"
+    transport: Literal["http", "sdk", "aiohttp"] = "http"
+    client_cert: str | None = None
+    client_key: str | None = None
 
     @field_validator("provider")
     @classmethod
@@ -123,6 +128,10 @@ class ModelConfig(Strict):
 
     @model_validator(mode="after")
     def _names_a_model(self) -> ModelConfig:
+        if self.client_key is not None and self.client_cert is None:
+            raise PydanticCustomError("client_key", "`client_key` needs `client_cert`")
+        if self.client_cert is not None and self.transport == "sdk":
+            raise PydanticCustomError("client_cert", "`client_cert` needs `transport: aiohttp`, not `sdk`")
         if self.provider == "openai" and not self.model:
             raise PydanticCustomError("model", "needs `model:`, the name the server knows it by")
         return self

@@ -1,7 +1,8 @@
 """Any OpenAI-compatible server: OpenAI, vLLM, Ollama, llama.cpp, OpenRouter, ...
 
 The fast road: one pool of connections an endpoint (`http_client`) and orjson both ways; the answer is parsed once and
-never becomes a model of the whole response. `transport: sdk` goes through the openai package instead (`openai_sdk`).
+never becomes a model of the whole response. `transport: sdk` goes through the openai package instead
+(`openai_sdk`), `transport: aiohttp` through a proxy or with a client certificate (`openai_aiohttp`).
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from synthgen.job import ModelConfig
 from synthgen.job.model import OPENAI_BASE_URL
 from synthgen.providers import openai_errors
 from synthgen.providers.http_client import HttpClient
-from synthgen.providers.openai_errors import MAX_KEPT_BYTES, EndpointError, Unencodable
+from synthgen.providers.openai_errors import EndpointError, Unencodable, parsed_or_text
 from synthgen.providers.openai_wire import Dialect, parse_body, read_answer
+from synthgen.providers.proxy import proxy_of
 from synthgen.records import Answer, Failure, Request
 
 DEFAULT_CONCURRENCY = 512
@@ -117,6 +119,10 @@ def _transport(config: ModelConfig, api_key: str | None) -> Transport:
         from synthgen.providers.openai_sdk import SdkTransport
 
         return SdkTransport(config.base_url, api_key)
+    if config.transport == "aiohttp" or config.client_cert is not None or proxy_of(config.base_url) is not None:
+        from synthgen.providers.openai_aiohttp import AiohttpTransport
+
+        return AiohttpTransport(config, api_key, proxy_of(config.base_url))
     return HttpTransport(config.base_url, api_key)
 
 
@@ -146,12 +152,5 @@ class HttpTransport:
             raise Unencodable(str(error)) from None
         answer = await self._client.post(path, data, timeout_s=timeout_s)
         if answer.status != 200:
-            raise EndpointError(answer.status, _parsed_or_text(answer.body), answer.headers)
+            raise EndpointError(answer.status, parsed_or_text(answer.body), answer.headers)
         return parse_body(answer.body), answer.headers
-
-
-def _parsed_or_text(raw: bytes) -> Any:
-    try:
-        return orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        return raw[:MAX_KEPT_BYTES].decode("utf-8", "replace")
