@@ -104,14 +104,13 @@ def _confirm_on_terminal(preview: Preview) -> bool | None:
 async def _run(
     prepared: PreparedJob, run_dir: Path, on_change: Admission, *, pilot: int | None, observe: Observer | None
 ) -> RunResult:
-    from synthgen.encoders import open_encoder
     from synthgen.engine.running.run import run_job
     from synthgen.providers.opening import open_provider
 
     return await run_job(
         prepared,
         run_dir,
-        open_provider=functools.partial(open_provider, open_encoder=open_encoder),
+        open_provider=open_provider,
         observe=observe or _ignore,
         on_change=on_change,
         pilot=pilot,

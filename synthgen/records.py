@@ -9,13 +9,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 JsonSchema: TypeAlias = Mapping[str, Any]
 Fields: TypeAlias = dict[str, Any]
 OutputKind: TypeAlias = Literal["json", "text", "lines"]
-NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+class _Nothing(dict[str, Any]):
+    """The empty mapping as a default that all share: refuses to be filled, and is itself again after pickling."""
+
+    __slots__ = ()
+
+    def _refuse(self, *_: Any, **__: Any) -> Any:
+        raise TypeError("the shared empty mapping cannot be changed")
+
+    __setitem__ = setdefault = update = __ior__ = _refuse
+
+    def __reduce__(self) -> str:
+        return "NOTHING"
+
+
+NOTHING: Mapping[str, Any] = _Nothing()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Names that stand for code: the built-in ones of a seam, and those that installed packages add as entry points.
 
-Owns finding and importing, and every sentence about what goes wrong there. Knows no seam: who calls says what the code
-must look like.
+Owns the table of each seam, finding and importing, and every sentence about what goes wrong there. What the code must
+look like is for the caller to say.
 """
 
 from __future__ import annotations
@@ -90,3 +90,15 @@ def _entry_points(group: str, _path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
 
 def _owner(point: EntryPoint) -> str:
     return f"package {point.dist.name}" if point.dist is not None else f"'{point.value}'"
+
+
+PROVIDERS = Registry(
+    "synthgen.providers",
+    {
+        "openai": "synthgen.providers.openai:OpenAIProvider",
+        "local": "synthgen.providers.local:LocalProvider",
+        "synonyms": "synthgen.augment.synonyms.provider:SynonymProvider",
+        "apertium": "synthgen.augment.apertium.provider:ApertiumProvider",
+        "marian": "synthgen.augment.marian.provider:MarianProvider",
+    },
+)

@@ -76,6 +76,8 @@ def _check_identity(provider: Provider, secrets: tuple[str, ...]) -> None:
     assert not re.search(r"[@\s]", endpoint), f"endpoint {endpoint!r} holds a login or a space"
     assert not any(secret in endpoint for secret in secrets), "endpoint holds a secret"
     assert provider.default_concurrency >= 1, "default_concurrency is below 1"
+    for said in ("is_metered", "may_adapt"):
+        assert isinstance(getattr(type(provider), said, None), bool), f"the class does not set {said} to True or False"
 
 
 def _check_answer(answer: Answer) -> None:

@@ -16,6 +16,7 @@ from pydantic_core import PydanticCustomError
 
 from synthgen.job.checks import CheckConfig
 from synthgen.job.strict import Strict, compiled
+from synthgen.registry import PROVIDERS
 
 OPENAI_BASE_URL = "https://api.openai.com/v1"
 _DEADLINE = re.compile(r"(?:[01]?\d|2[0-3]):[0-5]\d|(?:\d+h)?(?:\d+m)?(?:\d+s)?")
@@ -57,7 +58,7 @@ class ModelConfig(Strict):
 
     Attributes:
         provider: `openai` is any OpenAI-compatible server; `local` is the embedded model; `synonyms` is WordNet;
-            `apertium` and `marian` translate.
+            `apertium` and `marian` translate; other packages may add more (entry points `synthgen.providers`).
         model: Name as the server knows it; for `local`, empty or the path of a GGUF file; for `marian`, a folder or hub
             id; for `apertium`, empty or its data folder.
         base_url: Where the server's `/chat/completions` lives, without that ending.
@@ -68,10 +69,13 @@ class ModelConfig(Strict):
         weight: Share of the slots among entries of different models.
         stages: Stages it answers; empty for all that no other entry names.
         price: Overrides the built-in price table.
-        transport: `http` is the fast path; `sdk` goes through the openai package.
+        transport: `http` is the fast path; `sdk` goes through the openai package; `aiohttp` is taken in place of `http`
+            where HTTPS_PROXY or HTTP_PROXY names a proxy for the address, or where there is a client certificate.
+        client_cert: PEM file, from the working directory, of the certificate that the server asks for.
+        client_key: PEM file of its key; None where the certificate's file holds it.
     """
 
-    provider: Literal["openai", "local", "synonyms", "apertium", "marian"] = "openai"
+    provider: str = "openai"
     model: str = ""
     base_url: str = OPENAI_BASE_URL
     api_key_env: str | None = None
@@ -81,7 +85,16 @@ class ModelConfig(Strict):
     weight: Annotated[float, Field(gt=0)] = 1.0
     stages: list[str] = Field(default_factory=list)
     price: PriceConfig | None = None
-    transport: Literal["http", "sdk"] = "http"
+    transport: Literal["http", "sdk", "aiohttp"] = "http"
+    client_cert: str | None = None
+    client_key: str | None = None
+
+    @field_validator("provider")
+    @classmethod
+    def _is_registered(cls, value: str) -> str:
+        if not PROVIDERS.has(value):
+            raise PydanticCustomError("provider", "{text}", {"text": PROVIDERS.unknown(value)})
+        return value
 
     @field_validator("base_url")
     @classmethod
@@ -92,6 +105,10 @@ class ModelConfig(Strict):
 
     @model_validator(mode="after")
     def _names_a_model(self) -> ModelConfig:
+        if self.client_key is not None and self.client_cert is None:
+            raise PydanticCustomError("client_key", "`client_key` needs `client_cert`")
+        if self.client_cert is not None and self.transport == "sdk":
+            raise PydanticCustomError("client_cert", "`client_cert` needs `transport: aiohttp`, not `sdk`")
         if self.provider == "openai" and not self.model:
             raise PydanticCustomError("model", "needs `model:`, the name the server knows it by")
         return self

@@ -28,7 +28,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from synthgen.errors import Fatal, JobError
 from synthgen.job import ModelConfig
@@ -72,7 +72,10 @@ class LocalProvider:
             of requests that share the model, each with a context of its own.
     """
 
-    def __init__(self, config: ModelConfig) -> None:
+    is_metered: ClassVar[bool] = False
+    may_adapt: ClassVar[bool] = False
+
+    def __init__(self, config: ModelConfig, *, api_key: str | None = None) -> None:
         self._path = config.model
         self._concurrency = config.limits.max_concurrency or DEFAULT_CONCURRENCY
         self._name = _name_of(Path(config.model)) if config.model else _name_of(Path(WEIGHTS_FILE))

@@ -1,7 +1,8 @@
 """Any OpenAI-compatible server: OpenAI, vLLM, Ollama, llama.cpp, OpenRouter, ...
 
 The fast road: one pool of connections an endpoint (`http_client`) and orjson both ways; the answer is parsed once and
-never becomes a model of the whole response. `transport: sdk` goes through the openai package instead (`openai_sdk`).
+never becomes a model of the whole response. `transport: sdk` goes through the openai package instead
+(`openai_sdk`), `transport: aiohttp` through a proxy or with a client certificate (`openai_aiohttp`).
 """
 
 from __future__ import annotations
@@ -9,17 +10,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self
 from urllib.parse import urlsplit
 
 import orjson
 
 from synthgen.errors import JobError
 from synthgen.job import ModelConfig
+from synthgen.job.model import OPENAI_BASE_URL
 from synthgen.providers import openai_errors
 from synthgen.providers.http_client import HttpClient
-from synthgen.providers.openai_errors import MAX_KEPT_BYTES, EndpointError, Unencodable
+from synthgen.providers.openai_errors import EndpointError, Unencodable, parsed_or_text
 from synthgen.providers.openai_wire import Dialect, parse_body, read_answer
+from synthgen.providers.proxy import proxy_of
 from synthgen.records import Answer, Failure, Request
 
 DEFAULT_CONCURRENCY = 512
@@ -51,10 +54,19 @@ class OpenAIProvider:
         api_key: The key, or None where the server needs none. It appears in no message.
 
     Raises:
-        JobError: The key cannot stand in a header.
+        JobError: OpenAI is asked without a key, or the key cannot stand in a header.
     """
 
-    def __init__(self, config: ModelConfig, *, api_key: str | None) -> None:
+    is_metered: ClassVar[bool] = True
+    may_adapt: ClassVar[bool] = True
+
+    def __init__(self, config: ModelConfig, *, api_key: str | None = None) -> None:
+        if not api_key and config.base_url == OPENAI_BASE_URL:
+            raise JobError(
+                f"models: '{config.model}' at {config.base_url} needs a key",
+                hint="add `api_key_env: OPENAI_API_KEY` to its entry and set that variable, "
+                "or `base_url:` of a server that needs none",
+            )
         if api_key and not (api_key.isascii() and api_key.isprintable()):
             raise JobError(f"the key in {config.api_key_env} holds characters that cannot be sent")
         self._config, self._api_key = config, api_key
@@ -107,6 +119,10 @@ def _transport(config: ModelConfig, api_key: str | None) -> Transport:
         from synthgen.providers.openai_sdk import SdkTransport
 
         return SdkTransport(config.base_url, api_key)
+    if config.transport == "aiohttp" or config.client_cert is not None or proxy_of(config.base_url) is not None:
+        from synthgen.providers.openai_aiohttp import AiohttpTransport
+
+        return AiohttpTransport(config, api_key, proxy_of(config.base_url))
     return HttpTransport(config.base_url, api_key)
 
 
@@ -136,12 +152,5 @@ class HttpTransport:
             raise Unencodable(str(error)) from None
         answer = await self._client.post(path, data, timeout_s=timeout_s)
         if answer.status != 200:
-            raise EndpointError(answer.status, _parsed_or_text(answer.body), answer.headers)
+            raise EndpointError(answer.status, parsed_or_text(answer.body), answer.headers)
         return parse_body(answer.body), answer.headers
-
-
-def _parsed_or_text(raw: bytes) -> Any:
-    try:
-        return orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        return raw[:MAX_KEPT_BYTES].decode("utf-8", "replace")

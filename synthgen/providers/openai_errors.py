@@ -71,6 +71,20 @@ class EndpointError(Exception):
         return EndpointError(self.status, body, self.headers)
 
 
+class ProxyError(Exception):
+    """The proxy on the way brought no connection; nothing reached the endpoint.
+
+    Args:
+        message: What happened, with the proxy's host and port.
+        hint: Next step.
+        is_lasting: Whether asking again cannot help.
+    """
+
+    def __init__(self, message: str, *, hint: str, is_lasting: bool = False) -> None:
+        super().__init__(message)
+        self.hint, self.is_lasting = hint, is_lasting
+
+
 class Unencodable(Exception):
     """The request holds something that JSON cannot say; nothing was sent."""
 
@@ -109,6 +123,14 @@ def classify(error: Exception) -> Failure:
             return failure
 
 
+def parsed_or_text(raw: bytes) -> Any:
+    """What an error's body says, as JSON where it is."""
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return raw[:MAX_KEPT_BYTES].decode("utf-8", "replace")
+
+
 def _kept(body: Any) -> str | None:
     """A body as text, cut to what a journal should hold of it."""
     if body is None:
@@ -126,6 +148,9 @@ def _kept(body: Any) -> str | None:
 def _classify(error: Exception) -> Failure:
     if isinstance(error, EndpointError):
         return _classify_status(error)
+    if isinstance(error, ProxyError):
+        kind = FailureKind.FATAL if error.is_lasting else FailureKind.TRANSIENT
+        return Failure(kind, "proxy", _short(str(error)), hint=error.hint, is_sent=False)
     if isinstance(error, Filtered):
         return Failure(FailureKind.REFUSED, "content_filter", str(error) or "withheld by a content filter")
     if isinstance(error, Unencodable):
@@ -144,6 +169,8 @@ def _classify_tls(error: Exception) -> Failure | None:
     said = _short(str(error) or type(error).__name__)
     if isinstance(error, ssl.SSLError):
         hint = "look at base_url: http or https?"
+        if isinstance(error, ssl.SSLCertVerificationError):
+            hint = "a CA of your own: name its PEM file in SSL_CERT_FILE; else look at the host in base_url"
         return Failure(FailureKind.FATAL, "tls", f"no secure connection: {said}", hint=hint, is_sent=False)
     return None
 

@@ -7,8 +7,9 @@ its errors means. It owns no retry, no limit, no budget and no clock beyond the 
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Protocol, Self
+from typing import ClassVar, Protocol, Self
 
+from synthgen.job import ModelConfig
 from synthgen.records import Answer, Failure, Request
 
 
@@ -17,7 +18,22 @@ class Provider(Protocol):
 
     Used as an async context manager: entering opens what it needs (connections, a loaded model) and raises
     `JobError` or `ProviderError` where that cannot be; leaving closes it.
+
+    Args:
+        config: The job's model entry.
+        api_key: What the variable that `api_key_env` names holds, or None. It appears in no message.
+
+    Attributes:
+        is_metered: Whether answers cost money: then a price and a bound on the answer are asked for where the budget
+            is limited.
+        may_adapt: Whether the far side can be overloaded: then the engine feels for what it takes. False keeps
+            `default_concurrency` (or the job's `max_concurrency`) in flight.
     """
+
+    is_metered: ClassVar[bool]
+    may_adapt: ClassVar[bool]
+
+    def __init__(self, config: ModelConfig, *, api_key: str | None = None) -> None: ...
 
     @property
     def endpoint(self) -> str:

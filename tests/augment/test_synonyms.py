@@ -85,7 +85,7 @@ class Counting:
 
 
 @needs_wordnet
-async def test_synonyms_guard_asks_the_encoder_that_is_named() -> None:
+async def test_synonyms_guard_asks_the_encoder_that_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a guard, a replacement that moves the sentence too far is not taken."""
     encoder, named = Counting(), []
 
@@ -95,7 +95,8 @@ async def test_synonyms_guard_asks_the_encoder_that_is_named() -> None:
 
     guard = {"encoder": "small", "min_similarity": 0.9}
     config = ModelConfig(provider="synonyms", params={"n": 9, "guard": guard})
-    async with SynonymProvider(config, open_encoder=opened) as made:
+    monkeypatch.setattr("synthgen.augment.synonyms.provider.open_encoder", opened)
+    async with SynonymProvider(config) as made:
         assert "store" in await ask(made, request(n=9))
         assert "shop" in await ask(made, request(n=9, guard=guard))
     assert named == ["small"]

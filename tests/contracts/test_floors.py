@@ -120,3 +120,16 @@ def test_floors_pure_rooms_touch_nothing_outside(path: Path) -> None:
     assert not {m.split(".")[0] for _, m in imports_of(path)} & OUTSIDE
     awaits = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Await | ast.AsyncFunctionDef)]
     assert not awaits
+
+
+AUGMENT_USERS = {"quality/eda.py"}  # measures what EDA changes of a job's own rows: runs the rewriter, asks no provider
+
+
+def test_augment_is_reached_through_the_provider_seam_alone() -> None:
+    """Nothing outside the wing imports it; the registry's table names its classes as strings."""
+    found = {
+        str(path.relative_to(PACKAGE))
+        for path in SOURCES
+        if room_of(path) != "augment" and any(m.startswith("synthgen.augment") for _, m in imports_of(path))
+    }
+    assert found == AUGMENT_USERS

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self, cast, get_args
+from typing import Any, ClassVar, Self, cast, get_args
 
 from synthgen.augment.apertium import stream as stream
 from synthgen.augment.apertium.chain import Chain, PipelineDied, Tagger
@@ -50,7 +50,10 @@ class ApertiumProvider:
         JobError: The parameters make no sense.
     """
 
-    def __init__(self, config: ModelConfig) -> None:
+    is_metered: ClassVar[bool] = False
+    may_adapt: ClassVar[bool] = False
+
+    def __init__(self, config: ModelConfig, *, api_key: str | None = None) -> None:
         self._params = config.params
         self._route = read_route(config.params)
         self._unknown = _read_unknown(config.params)

@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from synthgen.augment.marian.models import MarianModel, Sampling, TooLong, Translation, load_model, model_name
 from synthgen.augment.translation import HINT, hops, read_route, split_lines
@@ -60,7 +60,10 @@ class MarianProvider:
         JobError: The parameters make no sense.
     """
 
-    def __init__(self, config: ModelConfig) -> None:
+    is_metered: ClassVar[bool] = False
+    may_adapt: ClassVar[bool] = False
+
+    def __init__(self, config: ModelConfig, *, api_key: str | None = None) -> None:
         self._named = config.model
         self._params = dict(config.params)
         self._route = read_route(config.params)

@@ -13,13 +13,11 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Protocol, Self
-
-import numpy as np
-import numpy.typing as npt
+from typing import Any, ClassVar, Self
 
 from synthgen.augment.synonyms import DEFAULT_RATIO, Lexicon, Rewritten, Settings, rewrite
 from synthgen.augment.synonyms.wordnet import open_wordnet
+from synthgen.encoders import Encoder, open_encoder
 from synthgen.errors import Fatal, JobError, SynthgenError
 from synthgen.identity import derive_seed
 from synthgen.job import ModelConfig
@@ -32,15 +30,6 @@ MAX_CHARS = 20_000  # of a text that is rewritten on the event loop; a longer on
 _KNOWN = ("ratio", "n", "insert", "swap", "delete", "keep", "phrases", "guard", "wordnet")
 _SAMPLING = frozenset({"seed", "temperature", "top_p", "min_p", "max_tokens"})  # for models; mean nothing here
 _GUARD = ("encoder", "min_similarity")
-
-
-class Encoder(Protocol):
-    """What the guard needs of an encoder: unit rows, shape (len(texts), dimensions)."""
-
-    def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]: ...
-
-
-OpenEncoder = Callable[[str], Encoder]
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,15 +138,16 @@ class SynonymProvider:
 
     Args:
         config: `params` as `read_params` wants them.
-        open_encoder: Finds the guard's encoder by name.
 
     Raises:
         JobError: A parameter is wrong.
     """
 
-    def __init__(self, config: ModelConfig, *, open_encoder: OpenEncoder | None = None) -> None:
+    is_metered: ClassVar[bool] = False
+    may_adapt: ClassVar[bool] = False
+
+    def __init__(self, config: ModelConfig, *, api_key: str | None = None) -> None:
         self._params = read_params(config.params)
-        self._open_encoder = open_encoder
         self._lexicon: Lexicon | None = None
         self._encoders: dict[str, Encoder] = {}
         self._pool: ThreadPoolExecutor | None = None
@@ -234,9 +224,7 @@ class SynonymProvider:
     def _encoder(self, name: str) -> Encoder:
         """The guard's encoder; a stage's own parameters may name another than the model entry's."""
         if name not in self._encoders:
-            if self._open_encoder is None:
-                raise JobError("models: params.guard needs an encoder, and none can be opened here")
-            self._encoders[name] = self._open_encoder(name)
+            self._encoders[name] = open_encoder(name)
         return self._encoders[name]
 
     def _rewrite(self, text: str, params: Params, seed: int) -> Rewritten | None:

@@ -10,15 +10,15 @@ from synthgen.engine.asking.budget import Price
 from synthgen.engine.asking.endpoint import output_bound
 from synthgen.errors import JobError
 from synthgen.job import Job, ModelConfig
+from synthgen.providers.opening import provider_class
 from synthgen.records import Usage
 
 _MILLION = Decimal(1_000_000)
-PAID_PROVIDERS = frozenset({"openai"})
 
 
 def price_of(config: ModelConfig) -> Price | None:
     """The price of one token, or None where nobody knows it. What runs here is free."""
-    if config.provider not in PAID_PROVIDERS:
+    if not provider_class(config.provider).is_metered:
         return Price(Decimal(0), Decimal(0))
     if config.price is not None:
         return Price(config.price.input_usd_per_mtok / _MILLION, config.price.output_usd_per_mtok / _MILLION)
@@ -97,7 +97,7 @@ def require_affordable(job: Job) -> None:
             require_price(config, has_usd_budget=True)
         of_stages = [stage.params for stage in job.stages or ()] or [{}]
         is_bounded = all(output_bound(config.params | params) is not None for params in of_stages)
-        if field is not None and config.provider in PAID_PROVIDERS and not is_bounded:
+        if field is not None and not is_bounded and provider_class(config.provider).is_metered:
             raise JobError(
                 f"budget.{field}: an answer of model '{config.model}' may be of any length",
                 hint=f"add `max_tokens: 400` (or what a row needs) to models[{number}].params: so the budget can hold",

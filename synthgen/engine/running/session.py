@@ -23,7 +23,7 @@ from synthgen.engine.asking.dispatch import Dispatcher
 from synthgen.engine.asking.endpoint import Endpoint
 from synthgen.engine.asking.limits import EndpointLimits
 from synthgen.engine.asking.open_files import allow_connections
-from synthgen.engine.asking.prices import PAID_PROVIDERS, LatePrice, require_price
+from synthgen.engine.asking.prices import LatePrice, require_price
 from synthgen.engine.asking.retry import RetryPolicy
 from synthgen.engine.clock import loop_clock, loop_time
 from synthgen.engine.events import Draining, Observer
@@ -301,7 +301,7 @@ def _endpoint(job: Job, group: int, config: ModelConfig, provider: Provider) -> 
     limits = EndpointLimits(
         config.limits,
         default_concurrency=provider.default_concurrency,
-        may_adapt=config.provider in PAID_PROVIDERS,
+        may_adapt=provider.may_adapt,
         breaker=breaker,
         clock=clock,
     )
