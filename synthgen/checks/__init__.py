@@ -41,6 +41,7 @@ def build_checks(
     language: str | None,
     real: Sequence[Row] = (),
     load: Callable[[str, str], Any] = _load_nothing,
+    rules: int = 2,
 ) -> list[Check]:
     """The row checks of a job, cheapest first.
 
@@ -49,11 +50,12 @@ def build_checks(
         language: The job's language, checked even where no check says so.
         real: The real training rows.
         load: Imports the user's `module:name`, blaming the key given second.
+        rules: Version of the job's rules.
 
     Raises:
         JobError: A check's setting means nothing, or what it names cannot be used.
     """
-    setting = Setting(language, real, load)
+    setting = Setting(language, real, load, rules)
     checks = [check for config in configs if (check := _build(config, setting)) is not None]
     if language is not None and not any(check.name == "language" for check in checks):
         checks.append(Language([language]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -22,7 +23,12 @@ class LengthCheck(TextCheck):
     max_words: Annotated[int, Field(ge=1)] | None = None
 
     def build(self, setting: Setting) -> Length:
-        return Length(self)
+        return Length(self, count_words if setting.rules >= 2 else _count_between_blanks)
+
+
+def _count_between_blanks(text: str) -> int:
+    """Words by the first rules, which knew no script without blanks."""
+    return len(text.split())
 
 
 class Length:
@@ -31,14 +37,14 @@ class Length:
     name = "length"
     cost = 10
 
-    def __init__(self, config: LengthCheck) -> None:
-        self._config = config
+    def __init__(self, config: LengthCheck, count: Callable[[str], int] = count_words) -> None:
+        self._config, self._count = config, count
 
     def judge(self, candidate: Candidate) -> Rejection | None:
         config = self._config
         chars, words = len(candidate.text), 0
         if config.min_words is not None or config.max_words is not None:
-            words = count_words(candidate.text)
+            words = self._count(candidate.text)
         measured = (
             ("chars", chars, config.min_chars, config.max_chars),
             ("words", words, config.min_words, config.max_words),

@@ -53,11 +53,13 @@ class Setting:
         language: The job's, or None.
         real: The real training rows.
         load: Imports the user's `module:name`, blaming the key given second.
+        rules: Version of the job's rules; checks judge as they did where a run began with earlier ones.
     """
 
     language: str | None
     real: Sequence[Row]
     load: Callable[[str, str], Any]
+    rules: int = 2
 
 
 @runtime_checkable

@@ -279,8 +279,9 @@ def row_judge(prepared: PreparedJob) -> RowJudge:
         JobError: A check's setting means nothing.
     """
     load = partial(load_check, base=prepared.base)
-    checks = build_checks(prepared.checks, language=prepared.job.language, real=prepared.train.rows, load=load)
     rules, makes_text = prepared.job.rules, prepared.stage.kind in ("generate", "transform")
+    real, language = prepared.train.rows, prepared.job.language
+    checks = build_checks(prepared.checks, language=language, real=real, load=load, rules=rules)
     return RowJudge(
         prepared.stage.kind,
         prepared.item,
@@ -291,7 +292,7 @@ def row_judge(prepared: PreparedJob) -> RowJudge:
         measuring(checks),
         prepared.stage.pass_,
         rules,
-        Leftovers([row.text for row in prepared.train.rows], prepared.targets) if rules >= 2 and makes_text else None,
+        Leftovers([row.text for row in real], prepared.targets) if rules >= 2 and makes_text else None,
     )
 
 
