@@ -182,14 +182,13 @@ def check_rows(
     dedup.add_test(test, of_test)
     judges = _Judges(simple, dedup, judge)
     rejections: list[Rejection | None] = []
+    say = report or (lambda what, done, total: None)
     for start in range(0, len(rows), BATCH_ROWS):
-        if report is not None:
-            report("checking rows", start, len(rows))
+        say("checking rows", start, len(rows))
         part = slice(start, start + BATCH_ROWS)
         own = [None] * len(texts[part]) if of_rows is None else list(of_rows[part])
         rejections += judges.judge_each(candidates[part], own, results[part])
-    if report is not None:
-        report("checking rows", len(rows), len(rows))
+    say("checking rows", len(rows), len(rows))
     return Checked(rejections, results, texts, judge)
 
 

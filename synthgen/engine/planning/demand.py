@@ -147,15 +147,15 @@ class ClassDemand:
         What is waiting is counted a little below its expectation (half a standard deviation): a small overshoot costs
         less than one more round trip at the end.
         """
-        if not self.is_open or self.is_out_of_rows():
+        if not self.is_open or self._is_out_of_rows():
             return False
         if self.first_wave is not None and not self.has_readable and len(self.waiting) >= self.first_wave:
             return False
         if not self.waiting:
-            return self.accepted < self.rows_wanted()
+            return self.accepted < self._rows_wanted()
         if self._unread or self._looks_stalled():
             return False
-        return self._expected_rows() < self.rows_wanted()
+        return self._expected_rows() < self._rows_wanted()
 
     def has_room(self, more: int) -> bool:
         """Whether, with `more` rows accepted beside those accounted for, one more is wanted."""
@@ -173,11 +173,11 @@ class ClassDemand:
         self.is_stalled = True
         self.tally.note(self.label)
 
-    def rows_wanted(self) -> float:
+    def _rows_wanted(self) -> float:
         """Accepted rows in all that it is asked for."""
         return self.target
 
-    def is_out_of_rows(self) -> bool:
+    def _is_out_of_rows(self) -> bool:
         """Whether the next slot has no row to work on yet."""
         return self.sources is not None and self.next_ordinal() >= self.sources.available(self.label)
 
@@ -189,7 +189,7 @@ class ClassDemand:
         """
         per_answer = (self.items * PRIOR_ANSWERS + self._brought) / (PRIOR_ANSWERS + self._answers)
         expected = self._known_rows + self._unanswered * per_answer
-        return self.next_ask + max(0.0, (self.rows_wanted() - self.accepted - expected) / per_answer)
+        return self.next_ask + max(0.0, (self._rows_wanted() - self.accepted - expected) / per_answer)
 
     def _expected_rows(self) -> float:
         """Rows accepted, rows that came and are not judged, and rows expected of what is on its way, a little below the
@@ -319,7 +319,7 @@ class FeedingDemand(ClassDemand):
     def has_room(self, more: int) -> bool:
         return True
 
-    def rows_wanted(self) -> float:
+    def _rows_wanted(self) -> float:
         return math.ceil(self.fed.expected_slots() / self.feeds.copies)
 
 
