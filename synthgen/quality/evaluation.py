@@ -145,12 +145,19 @@ def evaluate_rows(
         report: Called with how many trainings are done.
 
     Raises:
-        JobError: Fewer than two classes, or the classifier cannot be used.
+        JobError: Fewer than two classes, no test row of a class that is taught, or the classifier cannot be used.
     """
     real_forms = {(normalise(row.text), row.label) for row in train}
     new = [row for row in synthetic if (normalise(row.text), row.label) not in real_forms]
     copier = open_copier()
     corpus = _corpus(train, new, test, seed, copier)
+    taught = {row.label for row in (*train, *new)}
+    if test and not any(row.label in taught for row in test):
+        asked, known = (", ".join(sorted(names)[:5]) for names in ({row.label for row in test}, taught))
+        raise JobError(
+            f"no test row is of a class that a training row has (test: {asked}; training: {known})",
+            hint="name the column of the class with --label-column, or write the classes alike in both files",
+        )
     if len(corpus.names) < 2:
         raise JobError(f"only one class, '{corpus.names[0]}': there is nothing to tell apart")
     trained = np.concatenate([corpus.real, corpus.synthetic, corpus.eda])

@@ -6,7 +6,8 @@ Owns how a text and a label column are found where nobody names them. Never writ
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,8 @@ def read_table(
         path: The file.
         text: Column of the text; None finds it.
         label: Column of the class; None finds it.
-        like: A table whose columns are tried first.
+        like: A table whose columns are tried first, and whose classes this one's meet by value: 0 and 0.0, true and
+            True.
         needs_label: Whether a table without classes is refused; where not, its labels are all "".
 
     Raises:
@@ -97,6 +99,8 @@ def read_table(
             f"{path}: no column looks like a class (columns: {', '.join(columns)})", hint="--label-column NAME"
         )
     labels = read_labels(content, label) if label else [""] * len(records)
+    if like is not None:
+        labels = meet_by_value(labels, set(like.labels))
     return _table(path, records, (text, label), content.texts(text), labels)
 
 
@@ -115,6 +119,33 @@ def _table(
             hint="name the right columns with --text-column and --label-column",
         )
     return Table(path, records, text, label, tuple(rows), tuple(places))
+
+
+def meet_by_value(labels: Sequence[str], known: Set[str]) -> list[str]:
+    """Labels under the names that another table has for them: the same numbers and truth values, however written.
+
+    Args:
+        labels: Of one table.
+        known: The other table's.
+    """
+    by_value: dict[tuple[str, float], str] = {}
+    for name in sorted(known):
+        if (value := _value_of(name)) is not None:
+            by_value.setdefault(value, name)
+    met = {}
+    for label in set(labels) - known:
+        value = _value_of(label)
+        met[label] = label if value is None else by_value.get(value, label)
+    return [met.get(label, label) for label in labels]
+
+
+def _value_of(label: str) -> tuple[str, float] | None:
+    """The number or truth value that a label is; None where it is a name, as `007` is."""
+    if label.casefold() in ("true", "false"):
+        return "truth", float(label.casefold() == "true")
+    if not re.fullmatch(r"-?(?:0|[1-9]\d*)(?:\.\d+)?", label):
+        return None
+    return "number", float(label)
 
 
 def write_records(records: Iterable[Record], path: Path, *, inputs: Sequence[Path]) -> int:
