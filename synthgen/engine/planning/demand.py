@@ -149,8 +149,9 @@ class ClassDemand:
         """
         if not self.is_open or self._is_out_of_rows():
             return False
-        if self.first_wave is not None and not self.has_readable and len(self.waiting) >= self.first_wave:
-            return False
+        if self.first_wave is not None and not self.has_readable:
+            if self.unreadable + len(self.waiting) >= self.first_wave:
+                return False
         if not self.waiting:
             return self.accepted < self._rows_wanted()
         if self._unread or self._looks_stalled():
