@@ -149,14 +149,19 @@ class ClassDemand:
         """
         if not self.is_open or self._is_out_of_rows():
             return False
-        if self.first_wave is not None and not self.has_readable:
-            if self.unreadable + len(self.waiting) >= self.first_wave:
-                return False
+        if self._is_wave_full():
+            return False
         if not self.waiting:
             return self.accepted < self._rows_wanted()
         if self._unread or self._looks_stalled():
             return False
         return self._expected_rows() < self._rows_wanted()
+
+    def _is_wave_full(self) -> bool:
+        """Whether as much was asked as may be before one answer could be read."""
+        if self.first_wave is None or self.has_readable:
+            return False
+        return self.unreadable + len(self.waiting) >= self.first_wave
 
     def has_room(self, more: int) -> bool:
         """Whether, with `more` rows accepted beside those accounted for, one more is wanted."""
