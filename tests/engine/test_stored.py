@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -116,6 +117,7 @@ def test_length_of_vectors_is_known_from_the_journal(tmp_path: Path) -> None:
     """Of the first accepted row that has one."""
     rows, vectors = rows_of(3, 5)
     commit(tmp_path, rows, [None, *(vector.tobytes() for vector in vectors[1:])])
-    assert stored_dimensions(Journal.read(tmp_path)) == DIMENSIONS
     begun(tmp_path / "empty").close()
-    assert stored_dimensions(Journal.read(tmp_path / "empty")) is None
+    for folder, known in ((tmp_path, DIMENSIONS), (tmp_path / "empty", None)):
+        with closing(Journal.read(folder)) as journal:
+            assert stored_dimensions(journal) == known
