@@ -14,6 +14,8 @@ from pathlib import Path
 
 import yaml
 
+from synthgen.data.class_notes import row_notes
+from synthgen.data.tables import RealRows
 from synthgen.privacy import describe, redact_rows
 from synthgen.privacy.patterns import PatternDetector
 from synthgen.quality.mixing import MUCH_TIMES, synthetic_share
@@ -77,11 +79,12 @@ def _notes(table: Table, counts: Mapping[str, int], targets: Mapping[str, int]) 
         notes.append(f"Unbalanced: {counts[low]:,} rows of '{low}', {counts[high]:,} of '{high}'.")
     if table.skipped:
         notes.append(f"Rows with an empty text or label, which are not used: {table.skipped:,}.")
+    notes += [f"{note[0].upper()}{note[1:]}." for note in row_notes(RealRows(table.path, table.rows, 0))]
     personal = redact_rows(table.rows, PatternDetector())
     if personal:
         notes.append(
-            f"Rows with personal data ({describe(personal.counts)}): {len(personal.rows):,}. Prompts show stand-ins "
-            "for it; names and postal addresses are not looked for."
+            f"Rows with personal data ({describe(personal.counts)}): {len(personal.rows):,}. Prompts show surrogate "
+            "values for it; names and postal addresses are not looked for."
         )
     repeats = len(table.rows) - len({(row.text.casefold(), row.label) for row in table.rows})
     if repeats:
@@ -105,7 +108,7 @@ def render_job(table: Table, proposal: Proposal, *, train: str, test: str | None
         "# Written by `synthgen init`. Look it over, then:  synthgen plan THIS_FILE   (sends nothing, costs nothing)",
         f"# {len(table.rows):,} real rows" + (f", {len(proposal.counts)} classes." if has_labels else "."),
         *(f"# {note}" for note in proposal.notes),
-        f"name: {name}",
+        f"name: {_scalar(name)}",
         "data:",
         f"  train: {_scalar(train)}",
         f"  test: {_scalar(test)}"

@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from synthgen.api import load_prepared
 from synthgen.cli import cli
+from synthgen.job import parse_job
 from synthgen.quality.columns import guess_label, guess_text
 from synthgen.quality.splitting import split_places
 from synthgen.records import Row
@@ -114,3 +115,26 @@ def test_init_prints_what_it_found_as_json(tmp_path: Path, make_rows: MakeRows) 
         any("1 EMAIL_ADDRESS" in note for note in found["notes"]) or "jane" in (tmp_path / "rows-test.csv").read_text()
     )
     assert "written" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["2024", "1e3", "null", "yes", "0x1F", "2024-12-01", "a b", "part[12]"])
+def test_whatever_init_writes_plan_reads(tmp_path: Path, name: str) -> None:
+    """Names and paths that YAML would read as something else are quoted."""
+    rows = "\n".join(f"where is my {word} today,{label}" for word in "abcdefgh" for label in ("lost", "found"))
+    (tmp_path / f"{name}.csv").write_text(f"text,label\n{rows}\n")
+    runner = CliRunner()
+    done = runner.invoke(cli, ["init", str(tmp_path / f"{name}.csv"), "--output", str(tmp_path / "job.yaml")])
+    assert done.exit_code == 0, done.output
+    job = parse_job((tmp_path / "job.yaml").read_text(), name="job.yaml")
+    assert job.data.train == f"{name}.csv"
+
+
+def test_init_says_what_is_odd_about_the_classes(tmp_path: Path) -> None:
+    """Classes that look alike and a text with two classes, before a job is written on them."""
+    rows = [f"free money number {i} waits,{label}" for i in range(4) for label in ("spam", "SPAM")]
+    (tmp_path / "t.csv").write_text("text,label\n" + "\n".join(rows) + "\n")
+    done = CliRunner().invoke(cli, ["init", str(tmp_path / "t.csv"), "--output", str(tmp_path / "job.yaml")])
+    assert done.exit_code == 0, done.output
+    text = (tmp_path / "job.yaml").read_text()
+    assert "look like one class" in text
+    assert "more than one class: 4" in text
