@@ -319,7 +319,7 @@ def _read_csv(path: Path, text: str, said: str, separator: str | None) -> Conten
         named = " or by ".join(SEPARATORS[s] for s in wide)
         raise JobError(
             f"{path}: can be read as separated by {named}",
-            hint=f"say which, as in data: {{separator: {orjson.dumps(wide[0]).decode()}}} or --separator",
+            hint=f"say which in the job file, as in data: {{separator: {orjson.dumps(wide[0]).decode()}}}",
         )
     chosen = wide[0] if wide else next(iter(fitting), None)
     if chosen is None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import orjson
 
+from synthgen.data.reading import Reading
 from synthgen.data.tables import load_rows
 from synthgen.errors import JobError
 from synthgen.identity import content_id
@@ -42,6 +43,7 @@ def recall_rows(meta: Mapping[str, str]) -> tuple[tuple[Row, ...], str]:
     try:
         if content_id(path.read_bytes()) != fingerprint.get("files", {}).get("train"):
             return (), f"{path.name} is not what it was when the run used it"
-        return load_rows(path, pool="train", text=data["text"], label=data.get("label")).rows, ""
+        reading = Reading(data.get("separator"), data.get("encoding"))
+        return load_rows(path, pool="train", text=data["text"], label=data.get("label"), reading=reading).rows, ""
     except (OSError, JobError, KeyError):
         return (), f"{path.name or 'the training file'} cannot be read any more"

@@ -6,6 +6,7 @@ the rooms above resolve what it names.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from decimal import Decimal
@@ -26,16 +27,26 @@ class DataConfig(Strict):
     """The user's real rows.
 
     Attributes:
-        train: csv, tsv, jsonl or parquet; relative to the job file. None where there is nothing real yet.
+        train: csv, tsv, jsonl, json or parquet; relative to the job file, `~` is the home folder. None where there is
+            nothing real yet.
         test: Same format; never prompted with, never matched by an accepted row.
         text: Column that holds the text.
         label: Column that holds the class; None where there are no classes.
+        separator: Between the values of a csv file; None looks.
+        encoding: Of a text file, by its codec's name; None looks.
     """
 
     train: str | None = None
     test: str | None = None
     text: str = "text"
     label: str | None = None
+    separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    encoding: str | None = None
+
+    @field_validator("train", "test")
+    @classmethod
+    def _at_home(cls, value: str | None) -> str | None:
+        return None if value is None else os.path.expanduser(value)
 
 
 class LimitsConfig(Strict):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from synthgen.api import load_prepared
 from synthgen.checks.length import LengthCheck
 from synthgen.checks.pattern import PatternCheck
 from synthgen.errors import JobError
@@ -118,3 +121,21 @@ def test_job_check_may_be_switched_off() -> None:
     """`enabled: false` is understood by every check."""
     job = parse_job(GOOD + "checks: [{check: pattern, must_match: [a], enabled: false}]\n", name="j")
     assert job.checks == [PatternCheck(check="pattern", must_match=["a"], enabled=False)]
+
+
+def test_data_may_say_how_it_is_read_and_where_home_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A separator, an encoding, and `~`."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "t.csv").write_bytes("text|label\nwo ist die Straße, bitte|a\nžluť|a\n".encode("cp1250", "replace"))
+    text = """\
+name: t
+data: {train: ~/t.csv, text: text, label: label, separator: "|", encoding: cp1250}
+targets: {a: 1}
+models: [{provider: local}]
+"""
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "job.yaml").write_text(text)
+    rows = load_prepared(tmp_path / "sub" / "job.yaml").train.rows
+    assert rows[0].text == "wo ist die Straße, bitte"
+    with pytest.raises(JobError, match="separator"):
+        parse_job(text.replace('"|"', '"--"'), name="job.yaml")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from synthgen.checks.label import LabelCheck
 from synthgen.data.export import RESERVED_FIELDS
 from synthgen.data.models import load_object
 from synthgen.data.prompts import TemplateSource, load_template
+from synthgen.data.reading import Reading
 from synthgen.data.tables import RealRows, load_rows
 from synthgen.engine.planning.prepared import MEAN, PLAIN, ModelGroup, PreparedJob, field_names, is_single
 from synthgen.errors import JobError
@@ -45,10 +47,9 @@ def prepare_job(
         JobError: A file, column, class, template or schema is wrong.
     """
     data = job.data
-    train = RealRows(None, (), 0)
-    if data.train is not None:
-        train = load_rows(base / data.train, pool="train", text=data.text, label=data.label)
-    test = load_rows(base / data.test, pool="test", text=data.text, label=data.label) if data.test else None
+    read = partial(load_rows, text=data.text, label=data.label, reading=Reading(data.separator, data.encoding))
+    train = RealRows(None, (), 0) if data.train is None else read(base / data.train, pool="train")
+    test = read(base / data.test, pool="test") if data.test else None
     stages = job.stages or [PLAIN]
     targets = _targets(job, train, name, needs_rows=stages[0].kind != "generate")
     groups = _groups(job.models)
