@@ -63,6 +63,9 @@ def command(
     table = open_whole(path)
     texts = table.texts(_text_column(table, text_column))
     real = open_whole(against) if against else None
+    for read in (table, real):
+        if read is not None and read.taken:
+            click.echo(f"{read.path} was read as: {read.taken}", err=True)
     others = real.texts(_text_column(real, text_column)) if real else []
     began = time.monotonic()
     with _progress() as tell:

@@ -79,7 +79,7 @@ def _notes(table: Table, counts: Mapping[str, int], targets: Mapping[str, int]) 
         notes.append(f"Unbalanced: {counts[low]:,} rows of '{low}', {counts[high]:,} of '{high}'.")
     if table.skipped:
         notes.append(f"Rows with an empty text or label, which are not used: {table.skipped:,}.")
-    notes += [f"{note[0].upper()}{note[1:]}." for note in row_notes(RealRows(table.path, table.rows, 0))]
+    notes += [f"{note[0].upper()}{note[1:]}." for note in row_notes(RealRows(table.path, table.rows, 0, table.taken))]
     personal = redact_rows(table.rows, PatternDetector())
     if personal:
         notes.append(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ class Table:
         label: Column of the class, or None.
         rows: The usable rows; an id says the file's name and the row's number.
         places: Place in `records` of each usable row.
+        taken: What was found by looking at the file, in words; empty where nothing was.
     """
 
     path: Path
@@ -43,6 +44,7 @@ class Table:
     label: str | None
     rows: tuple[Row, ...]
     places: tuple[int, ...]
+    taken: str = ""
 
     @property
     def texts(self) -> list[str]:
@@ -101,7 +103,7 @@ def read_table(
     labels = read_labels(content, label) if label else [""] * len(records)
     if like is not None:
         labels = meet_by_value(labels, set(like.labels))
-    return _table(path, records, (text, label), content.texts(text), labels)
+    return replace(_table(path, records, (text, label), content.texts(text), labels), taken=content.taken)
 
 
 def _table(
