@@ -1,6 +1,6 @@
 """A static encoder: the mean of one vector for each token, from a package that carries them (WordLlama, 256 numbers).
 
-A hundred times as fast as a sentence model and blind to the order of words. NgramLists are folded first: its tokens
+A hundred times as fast as a sentence model and blind to the order of words. Case is folded first: its tokens
 know capitals, and an upper-cased copy would score 0.33.
 """
 

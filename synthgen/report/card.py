@@ -122,7 +122,7 @@ def _check_lines(facts: Mapping[str, Any]) -> Iterator[str]:
     yield "A row was accepted when it passed all of these, and was not in the real rows already:"
     yield _bullets(_check(check) for check in facts["checks"])
     if facts["rejected"]:
-        yield "Turned down on the way:"
+        yield "Rejected on the way:"
         yield _table(("reason", "items"), [(reason, f"{count:,}") for reason, count in facts["rejected"].items()])
     yield from _label_lines(facts["label_check"])
 

@@ -87,7 +87,7 @@ def _contents(facts: Mapping[str, Any], views: Mapping[str, Any]) -> Iterator[tu
     yield "classes", "Made"
     yield "review", "Spot check"
     for is_there, anchor, name in (
-        (facts["rejected"], "rejected", "Turned down"),
+        (facts["rejected"], "rejected", "Rejected"),
         (views["histograms"], "duplicates", "Nearness"),
         (views["memorised"], "memorised", "Memory"),
         (views["map"], "map", "Map"),

@@ -18,25 +18,8 @@ from synthgen.engine.running.run import RunResult
 from synthgen.journal import Journal
 from synthgen.providers.openai import OpenAIProvider
 from synthgen.records import Answer, Request, Usage
-from tests.scenarios.scene import synthgen, write_job
+from tests.scenarios.scene import WORDS, synthgen, write_job
 
-WORDS = [
-    "parcel",
-    "card",
-    "refund",
-    "login",
-    "order",
-    "invoice",
-    "driver",
-    "box",
-    "phone",
-    "app",
-    "street",
-    "Monday",
-    "bus",
-    "gate",
-    "hat",
-]
 HOSTILE: dict[str, Callable[[str], str]] = {
     "nested lists": lambda good: "[" * 1000 + "1" + "]" * 1000,
     "nested objects": lambda good: '{"items": [{"text": ' + '{"a":' * 600 + "1" + "}" * 600 + "}]}",
@@ -92,7 +75,7 @@ def test_a_check_that_fails_at_a_row_rejects_it_with_what_it_said(
     judge = Length.judge
 
     def failing(self: Length, candidate: Any) -> Any:
-        if "hat" in candidate.text:
+        if "card" in candidate.text:
             raise error
         return judge(self, candidate)
 
