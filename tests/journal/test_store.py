@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
@@ -278,7 +279,7 @@ def test_a_large_journal_is_counted_side_by_side(tmp_path: Path, monkeypatch: py
     journal.set_meta({"fingerprint": "any"})
     journal.apply([completion(), completion(1), committed(reasons=(None, Reason.TOO_SHORT))])
     journal.count_large()
-    with sqlite3.connect(journal.path) as other:  # whoever counts again from now on finds nothing
+    with closing(sqlite3.connect(journal.path)) as other, other:  # whoever counts again from now on finds nothing
         other.execute("DELETE FROM completions")
     assert (journal.answers(), journal.usage().input_tokens) == (2, 20)
     assert (journal.accepted_counts(), journal.rejected_counts()) == ({"late": 1}, {"too_short": 1})
