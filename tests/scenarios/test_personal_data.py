@@ -6,6 +6,7 @@ import csv
 import json
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,7 @@ def test_prompts_show_stand_ins_and_the_user_is_told(tmp_path: Path, server: Ser
     assert result["exit"] == 0
     assert "note: 2 of the rows that prompts may show" in result["stderr"]
     assert synthgen("journal", "verify", tmp_path / "out").returncode == 0
-    with sqlite3.connect(tmp_path / "out" / "journal.sqlite") as journal:
+    with closing(sqlite3.connect(tmp_path / "out" / "journal.sqlite")) as journal:
         dump = "\n".join(journal.iterdump())
     journal.close()
     assert MAIL not in dump
