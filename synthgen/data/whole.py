@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,8 +68,7 @@ class WholeTable:
         return b"".join(as_line({**self._content.rows[r], **m}) for r, m in zip(rows, added, strict=True))
 
     def _json(self, rows: Sequence[int], added: Sequence[Mapping[str, Any]], names: Sequence[str]) -> bytes:
-        lines = [as_line({**self._content.rows[r], **m}).rstrip() for r, m in zip(rows, added, strict=True)]
-        return b"[\n" + b",\n".join(lines) + b"\n]\n"
+        return as_list({**self._content.rows[r], **m} for r, m in zip(rows, added, strict=True))
 
     def _parquet(self, rows: Sequence[int], added: Sequence[Mapping[str, Any]], names: Sequence[str]) -> bytes:
         import polars as pl
@@ -99,6 +98,11 @@ def as_line(record: Mapping[str, Any]) -> bytes:
         import json
 
         return json.dumps(record, ensure_ascii=False, separators=(",", ":"), default=str).encode() + b"\n"
+
+
+def as_list(records: Iterable[Mapping[str, Any]]) -> bytes:
+    """Records as a JSON list, one a line."""
+    return b"[\n" + b",\n".join(as_line(record).rstrip() for record in records) + b"\n]\n"
 
 
 def write_whole(output: Path, data: bytes) -> None:

@@ -16,7 +16,7 @@ import orjson
 
 from synthgen.data.reading import FORMATS, KINDS, as_text, ending_of, read_content
 from synthgen.data.tables import read_labels, require_column
-from synthgen.data.whole import as_line, write_whole
+from synthgen.data.whole import as_line, as_list, write_whole
 from synthgen.errors import JobError
 from synthgen.quality.columns import guess_label, guess_text
 from synthgen.records import Row
@@ -170,7 +170,7 @@ def write_records(records: Iterable[Record], path: Path, *, inputs: Sequence[Pat
     if kind == "jsonl":
         data = b"".join(map(as_line, kept))
     elif kind == "json":
-        data = b"[\n" + b",\n".join(as_line(record).rstrip() for record in kept) + b"\n]\n"
+        data = as_list(kept)
     else:
         data = _as_frame(kept, ending_of(path))
     write_whole(path, data)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 
 from synthgen.journal import Journal
 from synthgen.records import Reason
@@ -39,7 +40,8 @@ class Unreadable:
 
 def why_unreadable(journals: Sequence[Journal], label: str) -> Unreadable:
     """Look at the rejections of a class of which nothing could be read, in the first stage that has some."""
-    rows = [row for journal in journals for row in journal.rows(accepted=False) if row.label == label][:_LOOKED_AT]
+    rejected = chain.from_iterable(journal.rows(accepted=False) for journal in journals)
+    rows = list(islice((row for row in rejected if row.label == label), _LOOKED_AT))
     if not rows:
         return Unreadable("", _REMEDIES[Reason.MALFORMED])
     reasons = Counter(Reason(row.reason) for row in rows if row.reason is not None)
